@@ -1,0 +1,126 @@
+"""Desired state of a node: sections that the console replaces as a whole, by revision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+ListenerKind = Literal["tcp", "tls", "ws", "wss"]
+PolicyEffect = Literal["allow", "deny"]
+PolicyAction = Literal["connect", "pub", "sub"]
+
+
+class ClusterSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Identity and limits of the cluster (CONTRACT C16, C17, section 23; DECISIONS 2, 3, 6, 7)."""
+
+    cluster_id: str
+    """The public id, ``mqtt-xxxxxxxx``."""
+    tps_limit: int
+    """Messages in + out per second; 0 means no limit."""
+    max_connections: int
+    max_subscriptions: int
+    max_subscriptions_per_client: int
+    max_topics: int
+    """First-level topics that may exist, hand-made and auto-created together."""
+    auto_create_topics: bool
+    """Whether an unknown first-level topic is created by its first use (DECISIONS 2)."""
+    authorization_enabled: bool
+    """Off: every authenticated client may do anything (DECISIONS 3)."""
+    max_message_bytes: int = 4 * 1024 * 1024
+    session_expiry_max_s: int = 7 * 86_400
+    message_retention_s: int = 3 * 86_400
+    isolated: bool = False
+    """An isolated cluster keeps its data and refuses every CONNECT (CONTRACT, section 3)."""
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One address the node accepts MQTT clients on."""
+
+    kind: ListenerKind
+    host: str
+    port: int
+
+
+class ListenersSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every listener of the node."""
+
+    listeners: tuple[Listener, ...] = ()
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A username with its password verifier; the password itself never leaves the console."""
+
+    username: str
+    verifier: str
+    """Hex of ``HMAC-SHA256(verifier_key, username + "\\0" + password)`` (DECISIONS 14)."""
+    enabled: bool = True
+
+
+class UsersSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Username and password authentication."""
+
+    verifier_key: str = ""
+    """Hex of the cluster's own HMAC key."""
+    users: tuple[User, ...] = ()
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One authorization statement (CONTRACT Z1–Z4). Empty text and empty tuples mean "any"."""
+
+    id: int
+    name: str
+    effect: PolicyEffect
+    actions: tuple[PolicyAction, ...]
+    topics: tuple[str, ...] = ()
+    """Patterns: MQTT ``+`` and ``#``, ``?`` one character, ``*`` any characters, ``${…}`` variables."""
+    client_id: str = ""
+    username: str = ""
+    ip: str = ""
+    """One address or CIDR."""
+    qos: tuple[int, ...] = ()
+    retain: bool | None = None
+    """True: retained only; False: not retained only; None: both."""
+
+
+class PoliciesSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Authorization policies in the order in which they are checked; the first match decides."""
+
+    policies: tuple[Policy, ...] = ()
+
+
+class TopicsSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """First-level topics that exist."""
+
+    names: tuple[str, ...] = ()
+
+
+class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Any subset of the sections; ``None`` means "unchanged"."""
+
+    cluster: ClusterSection | None = None
+    listeners: ListenersSection | None = None
+    users: UsersSection | None = None
+    policies: PoliciesSection | None = None
+    topics: TopicsSection | None = None
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change from ``base_revision`` to ``revision``; base 0 carries every section.
+
+    The runtime applies it whole or not at all. It answers ``ConfigurationApplied`` with the revision it now
+    holds; when ``base_revision`` is newer than what it holds it answers that too and changes nothing, and the
+    console sends everything from base 0.
+    """
+
+    base_revision: int
+    revision: int
+    sections: Sections
+
+
+class ConfigurationApplied(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a ``Configuration``."""
+
+    revision: int
+    """What the runtime holds now."""
+    applied_at_ms: int

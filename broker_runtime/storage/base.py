@@ -1,0 +1,270 @@
+"""The storage Protocols: the only way in which the broker keeps anything.
+
+Shapes and rules come from CLUSTERING "What the single-node code must have from day one": one copy of a message for
+any number of durable sessions, a session is a record plus a cursor into the log, every session write carries the
+lease. All calls are made from the event-loop thread; nothing here blocks it. A write takes ``done``, which is called
+on the loop thread after the group commit that made it durable: ``done(None)``, or ``done(error)`` when it was not kept.
+Writes take effect in the order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
+
+Done = Callable[[Exception | None], None]
+
+
+class StorageError(Exception):
+    """The store could not keep what it was given; nothing of it may be acknowledged."""
+
+
+class Fenced(StorageError):
+    """Another connection owns this session now: close the client, write nothing more."""
+
+
+class Unavailable(StorageError):
+    """The store cannot write (disk full, read-only, I/O error): never acknowledge."""
+
+
+class StoreHealth(StrEnum):
+    """``DEGRADED`` still reads; readiness drops with it."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+
+
+@dataclass(slots=True, eq=False)
+class StoredMessage:
+    """One PUBLISH as the broker keeps and forwards it, neutral to the protocol version.
+
+    ``(shard, seq)`` names it in the whole cluster; ``seq`` grows with time (microseconds since 1970, made unique), so the
+    id shown to people, ``f"{shard:02X}{seq:014X}"``, sorts by time. ``properties`` holds the MQTT 5 properties that travel
+    with the message, encoded without length prefix and without topic alias, message expiry and subscription identifiers.
+    """
+
+    shard: int
+    seq: int
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    client_id: str
+    username: str
+    address: str
+    stored_ms: int
+    expires_ms: int | None = None
+    properties: bytes = b""
+
+    @property
+    def message_id(self) -> str:
+        """The id shown to people."""
+        return f"{self.shard:02X}{self.seq:014X}"
+
+
+@dataclass(slots=True)
+class SubscriptionRecord:
+    """Options of one subscription; ``since_seq`` keeps older messages of the log out of a replay."""
+
+    qos: int
+    no_local: bool = False
+    retain_as_published: bool = False
+    retain_handling: int = 0
+    identifier: int | None = None
+    since_seq: int = 0
+
+
+@dataclass(slots=True)
+class WillRecord:
+    """The will of a connected session, kept so that it is published even after ``kill -9``."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    delay_s: int = 0
+    expiry_s: int | None = None
+    properties: bytes = b""
+
+
+@dataclass(slots=True)
+class Inflight:
+    """An outbound QoS 1 or 2 message that awaits its acknowledgement, with its original packet id."""
+
+    packet_id: int
+    seq: int
+    qos: int
+    released: bool = False
+    """QoS 2: PUBREC was received, PUBREL is owed."""
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    """Everything of a session that outlives its connection.
+
+    ``cursor``: every message of the log up to it is settled for this session. ``inflight`` and ``settled`` say what is known
+    of messages above the cursor. ``q2_received``: packet ids of inbound QoS 2 messages taken but not released.
+    """
+
+    client_id: str
+    username: str
+    address: str
+    protocol_version: int
+    keep_alive_s: int
+    clean_start: bool
+    expiry_s: int
+    created_ms: int
+    connected_ms: int
+    disconnected_ms: int
+    connected: bool
+    epoch: int
+    subscriptions: dict[str, SubscriptionRecord] = field(default_factory=dict)
+    will: WillRecord | None = None
+    cursor: int = 0
+    inflight: list[Inflight] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+
+
+class SessionStore(Protocol):
+    """Durable sessions. ``epoch`` of the record is the lease: a write with an older epoch ends in ``Fenced``."""
+
+    def load_sessions(self) -> list[SessionRecord]:
+        """Every session kept; called once before listeners open."""
+        ...
+
+    def save_session(self, record: SessionRecord, done: Done | None) -> None:
+        """Insert or replace the record (it is copied before the call returns)."""
+        ...
+
+    def delete_session(self, client_id: str, epoch: int, done: Done | None) -> None:
+        """Forget a session, its inbound QoS 2 messages included."""
+        ...
+
+    def put_received(
+        self, client_id: str, epoch: int, packet_id: int, message: StoredMessage, done: Done
+    ) -> None:
+        """Keep an inbound QoS 2 PUBLISH of a durable session until its PUBREL."""
+        ...
+
+    def release_received(
+        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
+    ) -> None:
+        """In one transaction: forget the inbound message and, when ``log`` is given, append it to the log."""
+        ...
+
+    def load_received(self) -> list[tuple[str, int, StoredMessage]]:
+        """Inbound QoS 2 messages not released: (client id, packet id, message); called once at start."""
+        ...
+
+
+class MessageStore(Protocol):
+    """The durable log (only messages that a durable session must get) and the retained messages."""
+
+    def append(self, message: StoredMessage, done: Done) -> None:
+        """Add to the log; ``message.seq`` is greater than of every earlier call."""
+        ...
+
+    async def replay(self, after_seq: int, limit: int) -> list[StoredMessage]:
+        """Messages of the log with ``seq > after_seq``, oldest first, at most ``limit``."""
+        ...
+
+    def trim(self, up_to_seq: int) -> None:
+        """No session needs messages up to this one any more: they may be deleted."""
+        ...
+
+    def retain(self, message: StoredMessage, done: Done | None) -> None:
+        """Set the retained message of its topic; an empty payload deletes it."""
+        ...
+
+    def load_retained(self) -> list[StoredMessage]:
+        """Every retained message; called once before listeners open."""
+        ...
+
+    def last_seq(self) -> int:
+        """The greatest sequence ever kept (log, retained, received), so that new ones are greater."""
+        ...
+
+
+class DurableStore(SessionStore, MessageStore, Protocol):
+    """What one engine offers behind both Protocols."""
+
+    async def open(self) -> None:
+        """Open or create; recovers from a crash; raises ``StorageError`` with what to do when it cannot."""
+        ...
+
+    async def close(self) -> None:
+        """Commit everything submitted, then close."""
+        ...
+
+    def health(self) -> tuple[StoreHealth, str]:
+        """State and, when degraded, why."""
+        ...
+
+
+@dataclass(slots=True)
+class MessageQuery:
+    """The message query: filter, instant, count (CONTRACT M1)."""
+
+    topic_filter: str
+    from_ms: int
+    limit: int
+
+
+class Journal(Protocol):
+    """The message log with traces and client events: every message, QoS 0 too, kept for people, not for delivery.
+
+    Appending is a list append; a batch goes to a file every few tens of milliseconds and is indexed outside the process.
+    """
+
+    async def open(self) -> None:
+        """Start; takes up what an earlier process left unindexed."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is in memory, then stop."""
+        ...
+
+    def published(self, message: StoredMessage, deliveries: Sequence[tuple[str, int]], result: str) -> None:
+        """A PUBLISH was taken (``result`` ``success``) or refused; ``deliveries``: (client id, QoS sent with).
+
+        ``deliveries`` may be a list that the broker shares between calls: it is not changed after the call.
+        """
+        ...
+
+    def step(self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int) -> None:
+        """A later step of a message: a queued delivery, an acknowledgement, a drop and its reason."""
+        ...
+
+    def event(self, event: ClientEvent) -> None:
+        """A client event."""
+        ...
+
+    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+        """Matching messages, oldest first; sees everything appended before the call."""
+        ...
+
+    async def get_message(self, message_id: str) -> Message | None:
+        """One message by id."""
+        ...
+
+    async def get_trace(self, message_id: str) -> list[TraceStep] | None:
+        """Steps of one message in time order; None when the message is unknown."""
+        ...
+
+    async def list_events(
+        self, client_id: str, from_ms: int, until_ms: int, limit: int
+    ) -> list[ClientEvent]:
+        """Events newest first; ``client_id`` empty = all, ``until_ms`` 0 = now."""
+        ...
+
+    def set_retention(self, retention_s: int) -> None:
+        """Messages and events older than this may be deleted."""
+        ...
+
+    def dropped(self) -> int:
+        """Records that could not be written since the start (disk full …)."""
+        ...
