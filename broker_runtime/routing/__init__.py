@@ -1,0 +1,1 @@
+"""Who gets a message: subscriptions, their match, shared groups; and the retained messages."""
