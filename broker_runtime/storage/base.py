@@ -32,10 +32,15 @@ class Unavailable(StorageError):
 
 
 class StoreHealth(StrEnum):
-    """``DEGRADED`` still reads; readiness drops with it."""
+    """``DEGRADED`` still reads, and heals by itself; readiness drops with it.
+
+    ``FAILED``: a write to the disk ended in a way after which nothing may be acknowledged any more (a failed fsync, a
+    damaged file). The store refuses every write until it is opened anew: the node exits non-zero (SECURITY F4).
+    """
 
     OK = "ok"
     DEGRADED = "degraded"
+    FAILED = "failed"
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +135,11 @@ class SessionRecord:
 
 
 class SessionStore(Protocol):
-    """Durable sessions. ``epoch`` of the record is the lease: a write with an older epoch ends in ``Fenced``."""
+    """Durable sessions. ``epoch`` of the record is the lease: a write with an older epoch ends in ``Fenced``.
+
+    A session that is not kept has no lease: ``save_session`` starts one, ``delete_session`` is done already, and the
+    calls for inbound QoS 2 messages end in ``Fenced``.
+    """
 
     def load_sessions(self) -> list[SessionRecord]:
         """Every session kept; called once before listeners open."""
@@ -147,13 +156,16 @@ class SessionStore(Protocol):
     def put_received(
         self, client_id: str, epoch: int, packet_id: int, message: StoredMessage, done: Done
     ) -> None:
-        """Keep an inbound QoS 2 PUBLISH of a durable session until its PUBREL."""
+        """Keep an inbound QoS 2 PUBLISH of a durable session until its PUBREL; a second one of the same id is ignored."""
         ...
 
     def release_received(
         self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
     ) -> None:
-        """In one transaction: forget the inbound message and, when ``log`` is given, append it to the log."""
+        """In one transaction: forget the inbound message and, when ``log`` is given, append it to the log.
+
+        When no such message is kept (a repeated PUBREL) nothing is appended: exactly once.
+        """
         ...
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
@@ -267,4 +279,8 @@ class Journal(Protocol):
 
     def dropped(self) -> int:
         """Records that could not be written since the start (disk full …)."""
+        ...
+
+    def lag_bytes(self) -> int:
+        """How much was written and is not indexed yet; queries wait for it, a growing figure means trouble."""
         ...
