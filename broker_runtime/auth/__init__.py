@@ -1,0 +1,1 @@
+"""Who a client is: a chain of authenticators; silence refuses."""
