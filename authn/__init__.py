@@ -1,0 +1,1 @@
+"""How MQTT clients prove who they are: users and their passwords."""

@@ -1,0 +1,1 @@
+"""Clusters and their lifecycle, specifications, endpoints, nodes, clients and sessions."""

@@ -1,0 +1,12 @@
+"""Django app of the clusters."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ClustersConfig(AppConfig):
+    """Clusters, nodes, endpoints."""
+
+    name = "clusters"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,23 @@
+"""Form parts that every action on a cluster shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from clusters.resources import find_cluster
+from console.core.actors import Actor
+from console.core.forms import ActionForm
+
+
+class ClusterActionForm(ActionForm, abstract=True):
+    """Form of an action on one cluster: ``InstanceId`` becomes the ``cluster`` argument."""
+
+    instance_id = forms.CharField(label=_("Cluster ID"), max_length=64)
+
+    def arguments(self, actor: Actor) -> dict[str, Any]:
+        """The cluster, looked up in the actor's account, and the other fields."""
+        given = super().arguments(actor)
+        return {"cluster": find_cluster(actor, given.pop("instance_id")), **given}

@@ -1,0 +1,1 @@
+"""The Django project, the one gate, accounts, cloud API, live pages and the supervisor."""

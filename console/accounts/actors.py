@@ -1,0 +1,36 @@
+"""From a user to an actor: the statements of all policies attached to it, presets included."""
+
+from __future__ import annotations
+
+from console.accounts.models import RightsPolicy, User
+from console.accounts.presets import PRESETS
+from console.core.actors import Actor, Entrance
+from console.core.rights import Statement, parse_policy
+
+
+def actor_of(user: User, *, entrance: Entrance, source_ip: str = "") -> Actor:
+    """The actor a user is now; rights are read anew each time, so that a change counts at once
+    (ASVS 8.3.2).
+    """
+    return Actor(
+        uin=user.uin,
+        account_uin=user.account_uin,
+        name=user.username,
+        entrance=entrance,
+        is_owner=user.is_owner,
+        statements=() if user.is_owner else _statements_of(user),
+        source_ip=source_ip,
+    )
+
+
+def _statements_of(user: User) -> tuple[Statement, ...]:
+    names = list(user.attachments.values_list("policy_name", flat=True))
+    own = dict(
+        RightsPolicy.objects.filter(account_uin=user.account_uin, name__in=names).values_list(
+            "name", "document"
+        )
+    )
+    documents = [PRESETS.get(name) or own.get(name) for name in names]
+    return tuple(
+        statement for document in documents if document for statement in parse_policy(document)
+    )

@@ -1,0 +1,1 @@
+"""Carries desired configuration from the rows to the runtimes."""

@@ -1,0 +1,1 @@
+"""Metrics, charts, message query, traces and client events."""

@@ -1,0 +1,1 @@
+"""What MQTT clients may do: authorization policies."""

@@ -1,0 +1,1 @@
+"""First-level topics and test messages."""
