@@ -12,9 +12,75 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION
-from broker_runtime.contract.commands import Command, Kicked, Published, Refusal
+from broker_runtime.contract.commands import (
+    Command,
+    Kicked,
+    KickClient,
+    Published,
+    PublishMessage,
+    Refusal,
+)
 from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
-from broker_runtime.contract.queries import Query
+from broker_runtime.contract.queries import (
+    Client,
+    ClientEvent,
+    ClientEventList,
+    ClientPage,
+    GetClient,
+    GetMessage,
+    GetNodeState,
+    GetTopicActivity,
+    GetTrace,
+    ListClientEvents,
+    ListClients,
+    ListMessages,
+    Message,
+    MessageList,
+    MessageSummary,
+    NodeState,
+    Query,
+    Subscription,
+    TopicActivity,
+    TopicActivityList,
+    Trace,
+    TraceStep,
+)
+
+__all__ = [
+    "Client",
+    "ClientEvent",
+    "ClientEventList",
+    "ClientPage",
+    "Command",
+    "Configuration",
+    "ConfigurationApplied",
+    "GetClient",
+    "GetMessage",
+    "GetNodeState",
+    "GetTopicActivity",
+    "GetTrace",
+    "KickClient",
+    "Kicked",
+    "ListClientEvents",
+    "ListClients",
+    "ListMessages",
+    "Message",
+    "MessageList",
+    "MessageSummary",
+    "NodeGateway",
+    "NodeRefused",
+    "NodeState",
+    "NodeUnreachable",
+    "PublishMessage",
+    "Published",
+    "Query",
+    "Subscription",
+    "TopicActivity",
+    "TopicActivityList",
+    "Trace",
+    "TraceStep",
+]
+"""The contract's words that services need come from here: nothing else on this side may import it."""
 
 CONNECT_TIMEOUT_S = 0.5
 MAX_ANSWER_BYTES = 64 * 1024 * 1024

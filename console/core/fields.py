@@ -70,7 +70,7 @@ def _entry(item: Any, name_key: str, values_key: str) -> tuple[str, list[str]]:
 
 
 class TagsField(forms.CharField):
-    """Tags as JSON ``[{"TagKey": …, "TagValue": …}]`` or, from a page, lines ``key:value`` → key → value."""
+    """Tags as JSON ``[{"TagKey", "TagValue"}]`` or, from a page, ``key:value`` lines; key → value."""
 
     json_types: ClassVar[tuple[type, ...]] = (list,)
     widget = forms.Textarea
