@@ -5,7 +5,7 @@ Knows no models. Safe to share between threads: the connection pool is, and noth
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 import msgspec
 import urllib3
@@ -14,8 +14,8 @@ from urllib3.exceptions import HTTPError
 from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION
 from broker_runtime.contract.commands import (
     Command,
-    Kicked,
     KickClient,
+    Kicked,
     Published,
     PublishMessage,
     Refusal,
@@ -80,7 +80,7 @@ __all__ = [
     "Trace",
     "TraceStep",
 ]
-"""The contract's words that services need come from here: nothing else on this side may import it."""
+"""The contract's words for services, which may not import the contract themselves."""
 
 CONNECT_TIMEOUT_S = 0.5
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -134,6 +134,10 @@ class NodeGateway:
             "PUT", "/v1/configuration", configuration, ConfigurationApplied, timeout_s
         )
 
+    @overload
+    def command(self, command: KickClient, *, timeout_s: float) -> Kicked: ...
+    @overload
+    def command(self, command: PublishMessage, *, timeout_s: float) -> Published: ...
     def command(self, command: Command, *, timeout_s: float) -> Kicked | Published:
         """Order something; the answer is of type ``command.Answer``.
 
@@ -144,6 +148,22 @@ class NodeGateway:
         path = f"/v1/command/{type(command).__name__}"
         return self._call("POST", path, command, command.Answer, timeout_s)
 
+    @overload
+    def query(self, query: ListClients, *, timeout_s: float) -> ClientPage: ...
+    @overload
+    def query(self, query: GetClient, *, timeout_s: float) -> Client: ...
+    @overload
+    def query(self, query: ListMessages, *, timeout_s: float) -> MessageList: ...
+    @overload
+    def query(self, query: GetMessage, *, timeout_s: float) -> Message: ...
+    @overload
+    def query(self, query: GetTrace, *, timeout_s: float) -> Trace: ...
+    @overload
+    def query(self, query: ListClientEvents, *, timeout_s: float) -> ClientEventList: ...
+    @overload
+    def query(self, query: GetTopicActivity, *, timeout_s: float) -> TopicActivityList: ...
+    @overload
+    def query(self, query: GetNodeState, *, timeout_s: float) -> NodeState: ...
     def query(self, query: Query, *, timeout_s: float) -> msgspec.Struct:
         """Ask something; the answer is of type ``query.Answer``.
 

@@ -1,0 +1,154 @@
+"""The configuration a node holds: revision rules, applied whole, kept before acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from broker_runtime.broker.errors import ConfigurationInvalid, Refused
+from broker_runtime.contract.configuration import Configuration, ConfigurationApplied, Sections
+from broker_runtime.control.configuration_file import ConfigurationFile
+
+logger = logging.getLogger(__name__)
+
+SECTIONS = tuple(field.name for field in msgspec.structs.fields(Sections))
+_MAX_REVISION = 2**53 - 1  # what every JSON reader can hold
+
+
+Configure = Callable[[Sections], Awaitable[None]]
+
+
+class ConfigurationKeeper:
+    """Takes configurations in, one at a time.
+
+    Args:
+        configure: puts sections in force in the broker, whole or not at all; raises
+            ``ConfigurationInvalid``.
+        clock_ms: Unix milliseconds.
+        on_applied: called after a revision came into force and is durable.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster_id: str,
+        file: ConfigurationFile,
+        configure: Configure,
+        clock_ms: Callable[[], int],
+        on_applied: Callable[[ConfigurationApplied], None],
+    ) -> None:
+        self._cluster_id = cluster_id
+        self._file = file
+        self._configure = configure
+        self._clock_ms = clock_ms
+        self._on_applied = on_applied
+        self._lock = asyncio.Lock()
+        self._sections = Sections()
+        self._held = ConfigurationApplied(revision=0, applied_at_ms=0)
+        self._obstacle = "no configuration yet"
+
+    @property
+    def revision(self) -> int:
+        """The revision in force; 0 when there is none."""
+        return self._held.revision
+
+    @property
+    def obstacle(self) -> str:
+        """Why no configuration is in force; empty when one is."""
+        return self._obstacle
+
+    async def resume(self) -> None:
+        """Put the configuration of the last run in force; when it cannot be, see ``obstacle``."""
+        async with self._lock:
+            kept = await asyncio.to_thread(self._file.load)
+            if kept is None:
+                return
+            configuration, applied_at_ms = kept
+            try:
+                self._check_cluster(configuration.sections)
+                await self._configure(configuration.sections)
+            except (ConfigurationInvalid, Refused) as error:
+                revision, reason = configuration.revision, str(error)
+                logger.error("configuration_not_resumed revision=%s reason=%s", revision, reason)
+                self._obstacle = f"the configuration of the last run cannot be used: {reason}"
+                return
+            self._take(configuration.sections, configuration.revision, applied_at_ms)
+
+    async def apply(self, configuration: Configuration) -> ConfigurationApplied:
+        """Apply a change and keep it; do nothing when its base is not held or it is in force.
+
+        A configuration from base 0 is taken whatever its revision is: the console's word replaces
+        the node's, also after the console's database was restored from a copy.
+
+        Raises:
+            Refused: ``malformed`` when it breaks the contract or the broker cannot run it,
+                ``storage`` when it could not be kept. The old configuration stays in force.
+        """
+        _check_revisions(configuration)
+        async with self._lock:
+            base, revision = configuration.base_revision, configuration.revision
+            if base > self._held.revision or (base and revision <= self._held.revision):
+                return self._held
+            merged = configuration.sections if base == 0 else self._merged(configuration.sections)
+            if revision == self._held.revision and merged == self._sections:
+                return self._held
+            self._check_cluster(merged)
+            applied_at_ms = self._clock_ms()
+            whole = Configuration(base_revision=0, revision=revision, sections=merged)
+            await self._keep_and_configure(whole, configuration.sections, applied_at_ms)
+            self._take(merged, revision, applied_at_ms)
+            logger.info("configuration_applied base=%s revision=%s", base, revision)
+            return self._held
+
+    async def _keep_and_configure(
+        self, whole: Configuration, changes: Sections, applied_at_ms: int
+    ) -> None:
+        try:
+            await asyncio.to_thread(self._file.prepare, whole, applied_at_ms)
+        except OSError as error:
+            raise Refused("storage", f"configuration not kept: {error.strerror}") from error
+        try:
+            await self._configure(changes)
+        except ConfigurationInvalid as error:
+            await asyncio.to_thread(self._file.discard)
+            raise Refused("malformed", str(error)) from None
+        try:
+            await asyncio.to_thread(self._file.commit)
+        except OSError as error:
+            raise Refused("storage", f"configuration not kept: {error.strerror}") from error
+
+    def _take(self, sections: Sections, revision: int, applied_at_ms: int) -> None:
+        self._sections = sections
+        self._held = ConfigurationApplied(revision=revision, applied_at_ms=applied_at_ms)
+        self._obstacle = ""
+        self._on_applied(self._held)
+
+    def _merged(self, changes: Sections) -> Sections:
+        new = {name: getattr(changes, name) for name in SECTIONS}
+        return msgspec.structs.replace(
+            self._sections, **{k: v for k, v in new.items() if v is not None}
+        )
+
+    def _check_cluster(self, sections: Sections) -> None:
+        if sections.cluster is not None and sections.cluster.cluster_id != self._cluster_id:
+            raise Refused(
+                "malformed",
+                f"sections.cluster.cluster_id: this node belongs to {self._cluster_id}",
+            )
+
+
+def _check_revisions(configuration: Configuration) -> None:
+    base, revision = configuration.base_revision, configuration.revision
+    if not 0 <= base < revision <= _MAX_REVISION:
+        raise Refused(
+            "malformed", "revision: must be greater than base_revision, which is 0 or more"
+        )
+    if base == 0:
+        missing = [name for name in SECTIONS if getattr(configuration.sections, name) is None]
+        if missing:
+            raise Refused(
+                "malformed", f"sections.{missing[0]}: base_revision 0 carries every section"
+            )

@@ -1,0 +1,146 @@
+"""The one table from the names of commands and queries to what carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from broker_runtime.broker.errors import Refused
+from broker_runtime.codec.topics import valid_topic_filter
+from broker_runtime.contract.commands import COMMANDS, KickClient, Kicked, Published, PublishMessage
+from broker_runtime.contract.queries import (
+    QUERIES,
+    Client,
+    ClientEventList,
+    ClientPage,
+    GetClient,
+    GetMessage,
+    GetNodeState,
+    GetTopicActivity,
+    GetTrace,
+    ListClientEvents,
+    ListClients,
+    ListMessages,
+    Message,
+    MessageList,
+    NodeState,
+    TopicActivityList,
+    Trace,
+)
+from broker_runtime.storage.base import Journal, MessageQuery
+
+MAX_INSTANT_MS = 2**53 - 1
+MAX_LIST = 1_024
+MAX_NAMES = 10_000
+
+Handler = Callable[[Any], Awaitable[msgspec.Struct]]
+
+
+class Clients(Protocol):
+    """What commands and queries need of the broker; each raises ``Refused`` when it will not."""
+
+    async def kick(self, command: KickClient) -> Kicked:
+        """Disconnect a client."""
+        ...
+
+    async def publish(self, command: PublishMessage) -> Published:
+        """Publish as the console."""
+        ...
+
+    def list_clients(self, query: ListClients) -> ClientPage:
+        """Sessions of the node."""
+        ...
+
+    def get_client(self, query: GetClient) -> Client:
+        """One session."""
+        ...
+
+    def topic_activity(self, query: GetTopicActivity) -> TopicActivityList:
+        """Live use of first-level topics."""
+        ...
+
+
+class Dispatch:
+    """Carries out commands and queries by name."""
+
+    def __init__(self, clients: Clients, journal: Journal, state: Callable[[], NodeState]) -> None:
+        self._clients = clients
+        self._journal = journal
+        self._state = state
+        self.commands: dict[str, tuple[type[msgspec.Struct], Handler]] = {
+            "KickClient": (COMMANDS["KickClient"], clients.kick),
+            "PublishMessage": (COMMANDS["PublishMessage"], clients.publish),
+        }
+        self.queries: dict[str, tuple[type[msgspec.Struct], Handler]] = {
+            "ListClients": (QUERIES["ListClients"], self._list_clients),
+            "GetClient": (QUERIES["GetClient"], self._get_client),
+            "ListMessages": (QUERIES["ListMessages"], self._list_messages),
+            "GetMessage": (QUERIES["GetMessage"], self._get_message),
+            "GetTrace": (QUERIES["GetTrace"], self._get_trace),
+            "ListClientEvents": (QUERIES["ListClientEvents"], self._list_client_events),
+            "GetTopicActivity": (QUERIES["GetTopicActivity"], self._get_topic_activity),
+            "GetNodeState": (QUERIES["GetNodeState"], self._get_node_state),
+        }
+
+    async def _list_clients(self, query: ListClients) -> ClientPage:
+        _within("offset", query.offset, 0, MAX_INSTANT_MS)
+        _within("limit", query.limit, 0, MAX_LIST)
+        _within("before_ms", query.before_ms, 0, MAX_INSTANT_MS)
+        return self._clients.list_clients(query)
+
+    async def _get_client(self, query: GetClient) -> Client:
+        return self._clients.get_client(query)
+
+    async def _list_messages(self, query: ListMessages) -> MessageList:
+        _within("limit", query.limit, 1, MAX_LIST)
+        _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
+        _check_filter(query.topic_filter)
+        wanted = MessageQuery(query.topic_filter, query.from_ms, query.limit)
+        return MessageList(messages=tuple(await self._journal.list_messages(wanted)))
+
+    async def _get_message(self, query: GetMessage) -> Message:
+        found = await self._journal.get_message(_message_id(query.message_id))
+        if found is None:
+            raise Refused("not_found", "message_id: no such message; it may have expired")
+        return found
+
+    async def _get_trace(self, query: GetTrace) -> Trace:
+        steps = await self._journal.get_trace(_message_id(query.message_id))
+        if steps is None:
+            raise Refused("not_found", "message_id: no such message; it may have expired")
+        return Trace(steps=tuple(steps))
+
+    async def _list_client_events(self, query: ListClientEvents) -> ClientEventList:
+        _within("limit", query.limit, 1, MAX_LIST)
+        _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
+        _within("until_ms", query.until_ms, 0, MAX_INSTANT_MS)
+        events = await self._journal.list_events(
+            query.client_id, query.from_ms, query.until_ms, query.limit
+        )
+        return ClientEventList(events=tuple(events))
+
+    async def _get_topic_activity(self, query: GetTopicActivity) -> TopicActivityList:
+        _within("names", len(query.names), 0, MAX_NAMES)
+        return self._clients.topic_activity(query)
+
+    async def _get_node_state(self, query: GetNodeState) -> NodeState:
+        return self._state()
+
+
+def _within(field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise Refused("malformed", f"{field}: {low} to {high} expected")
+
+
+def _message_id(text: str) -> str:
+    """Sixteen hex digits, as shown to people; any other text names no message."""
+    if len(text) != 16 or not all(c in "0123456789abcdefABCDEF" for c in text):
+        raise Refused("not_found", "message_id: 16 hex digits expected")
+    return text.upper()
+
+
+def _check_filter(topic_filter: str) -> None:
+    if not valid_topic_filter(topic_filter) or topic_filter.startswith("$share/"):
+        raise Refused("invalid_topic", "topic_filter: an MQTT topic filter without $share expected")

@@ -1,0 +1,390 @@
+"""One node: store, journal, broker, listeners, control API and telemetry, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from broker_runtime import __version__, standalone
+from broker_runtime.broker.broker import Broker
+from broker_runtime.broker.clock import Clock, SystemClock
+from broker_runtime.broker.errors import ConfigurationInvalid, Refused
+from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.config import Options
+from broker_runtime.contract.configuration import (
+    Configuration,
+    ConfigurationApplied,
+    Sections,
+    UsersSection,
+)
+from broker_runtime.contract.queries import NodeState
+from broker_runtime.contract.reports import Applied, Hello, MetricsReport
+from broker_runtime.control import prometheus
+from broker_runtime.control.api import ControlApi
+from broker_runtime.control.configuration_file import ConfigurationFile
+from broker_runtime.control.configuration_keeper import ConfigurationKeeper
+from broker_runtime.control.dispatch import Dispatch
+from broker_runtime.data_folder import DataFolder, FolderUnusable
+from broker_runtime.listeners.listeners import Listeners
+from broker_runtime.storage.base import DurableStore, Journal, StorageError, StoreHealth
+from broker_runtime.storage.journal.segment_journal import SegmentJournal
+from broker_runtime.storage.local.store import LocalStore
+from broker_runtime.storage.memory import MemoryStore
+from broker_runtime.storage.memory_journal import MemoryJournal
+from broker_runtime.telemetry.created_topics import CreatedTopicsFile
+from broker_runtime.telemetry.outbox import Outbox
+from broker_runtime.telemetry.stream import Destination, TelemetryStream
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 3.0
+"""Clients have this long to take what is on its way to them (SECURITY F7)."""
+LAST_REPORTS_S = 0.5
+PACKET_OVERHEAD_BYTES = 128 * 1024
+"""Room for the headers of the largest message."""
+WATCH_S = 1.0
+"""How often the health of the store is looked at."""
+
+
+class ExitCode(IntEnum):
+    """How the process ends; ``docs/broker.md`` lists them."""
+
+    STOPPED = 0
+    FAILED = 1
+    OPTIONS = 2
+    DATA = 3
+    ADDRESS = 4
+    STORE = 5
+
+
+class CannotStart(Exception):
+    """The node did not start; the message says what to do."""
+
+    def __init__(self, exit_code: ExitCode, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What the files named by the options hold."""
+
+    control_token: str = ""
+    telemetry_token: str = ""
+    users: UsersSection = UsersSection()
+
+
+class Node:
+    """A node from start to end: ``await Node(…).run()``, once, within its event loop."""
+
+    def __init__(self, options: Options, secrets: Secrets) -> None:
+        self._options = options
+        self._secrets = secrets
+        self._clock: Clock = SystemClock()
+        self._started_ms = self._now_ms()
+        self._stop = asyncio.Event()
+        self._exit_code = ExitCode.STOPPED
+        self._standalone_obstacle = "starting"
+        self._store, self._journal = _storage(options)
+        self._broker = Broker(
+            cluster_id=options.cluster_id,
+            node_id=options.node_id,
+            store=self._store,
+            journal=self._journal,
+            clock=self._clock,
+            settings=_settings(options),
+        )
+        self._listeners = Listeners(self._broker)
+        folder = options.data or Path()
+        self._created_topics = CreatedTopicsFile(folder)
+        self._keeper = ConfigurationKeeper(
+            cluster_id=options.cluster_id,
+            file=ConfigurationFile(folder),
+            configure=self._configure,
+            clock_ms=self._now_ms,
+            on_applied=self._report_applied,
+        )
+        self._outbox = Outbox()
+        self._telemetry = self._new_telemetry() if options.telemetry else None
+        self._api = self._new_api() if options.control else None
+        if self._telemetry is not None:
+            self._broker.on_client_event = self._outbox.add_event
+            self._broker.on_topics_created = self._outbox.add_topics
+
+    async def run(self) -> ExitCode:
+        """Serve until told to stop by a signal, the end of the lifeline or a store that failed.
+
+        Raises:
+            CannotStart: something it needs is missing or taken; nothing is left open.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            await self._open_storage(stack)
+            stack.push_async_callback(self._drain)
+            await self._broker.start()
+            self._listen_to_the_operator()
+            await self._serve()
+            await self._until_stopped()
+        logger.info("node_stopped node=%s exit_code=%s", self._options.node_id, self._exit_code)
+        return self._exit_code
+
+    def stop(self, reason: str) -> None:
+        """Begin the graceful end; may be called more than once."""
+        if not self._stop.is_set():
+            logger.info("node_stopping node=%s reason=%s", self._options.node_id, reason)
+            self._stop.set()
+
+    def obstacle(self) -> str:
+        """Why clients are not served as configured; empty when they are."""
+        if self._stop.is_set():
+            return "stopping"
+        standalone_form = self._options.is_standalone
+        held = self._standalone_obstacle if standalone_form else self._keeper.obstacle
+        if held:
+            return held
+        is_ready, reason = self._broker.ready()
+        if not is_ready:
+            return reason
+        problems = [f"{address}: {why}" for address, why in self._listeners.problems().items()]
+        return "; ".join(problems) or self._health()
+
+    def state(self) -> NodeState:
+        """What the node says of itself."""
+        reason = self.obstacle()
+        return NodeState(
+            cluster_id=self._options.cluster_id,
+            node_id=self._options.node_id,
+            revision=self._keeper.revision,
+            ready=not reason,
+            reason=reason,
+            started_ms=self._started_ms,
+            connections=self._broker.gauges()["connections"],
+            listeners=self._listeners.addresses(),
+        )
+
+    # ── Start and end ────────────────────────────────────────────────────────────────────────────
+
+    async def _open_storage(self, stack: contextlib.AsyncExitStack) -> None:
+        if self._options.data is not None:
+            folder = DataFolder(self._options.data)
+            try:
+                folder.acquire()
+            except FolderUnusable as error:
+                raise CannotStart(ExitCode.DATA, str(error)) from None
+            stack.callback(folder.release)
+        try:
+            await self._store.open()
+            stack.push_async_callback(self._store.close)
+            await self._journal.open()
+            stack.push_async_callback(self._journal.close)
+        except (StorageError, OSError) as error:
+            raise CannotStart(ExitCode.DATA, f"--data {self._options.data}: {error}") from error
+
+    async def _serve(self) -> None:
+        control = self._options.control
+        if self._api is not None and control is not None:
+            try:
+                await self._api.start(control.host, control.port)
+            except OSError as error:
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                raise CannotStart(ExitCode.ADDRESS, f"--control {control}: {reason}") from None
+        if self._options.is_standalone:
+            await self._configure_standalone()
+        else:
+            await self._keeper.resume()
+        if self._telemetry is not None:
+            self._outbox.add_topics(await asyncio.to_thread(self._created_topics.load))
+            self._telemetry.start()
+        logger.info(
+            "node_started node=%s cluster=%s version=%s revision=%s listeners=%s ready=%s",
+            self._options.node_id,
+            self._options.cluster_id,
+            __version__,
+            self._keeper.revision,
+            ",".join(self._listeners.addresses()) or "none",
+            self.obstacle() or "yes",
+        )
+
+    async def _configure_standalone(self) -> None:
+        """Put the options in force; nobody will come and correct them, so a taken port ends it."""
+        try:
+            await self._configure(standalone.sections(self._options, self._secrets.users))
+        except ConfigurationInvalid as error:
+            raise CannotStart(ExitCode.OPTIONS, str(error)) from None
+        for address, why in self._listeners.problems().items():
+            raise CannotStart(ExitCode.ADDRESS, f"--listen {address}: {why}")
+        self._standalone_obstacle = ""
+
+    async def _drain(self) -> None:
+        """Stop taking, let clients go, tell the console, in this order."""
+        self._stop.set()
+        await self._listeners.close()
+        await self._broker.stop(DRAIN_S)
+        if self._telemetry is not None:
+            await self._telemetry.stop(LAST_REPORTS_S)
+            await self._keep_created_topics()
+        if self._api is not None:
+            await self._api.stop()
+
+    def _listen_to_the_operator(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, number.name)
+        if self._options.lifeline:
+            threading.Thread(
+                target=_await_end_of_input,
+                args=(loop, lambda: self.stop("lifeline")),
+                name="lifeline",
+                daemon=True,
+            ).start()
+
+    async def _until_stopped(self) -> None:
+        """Wait for the end; look after the store and the topics not yet reported meanwhile."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), WATCH_S)
+            if self._stop.is_set():
+                return
+            health, reason = self._store.health()
+            if health is StoreHealth.FAILED:
+                logger.error("store_failed node=%s reason=%s", self._options.node_id, reason)
+                self._exit_code = ExitCode.STORE
+                self.stop("store failed")
+            await self._keep_created_topics()
+
+    # ── Configuration ────────────────────────────────────────────────────────────────────────────
+
+    async def _apply(self, configuration: Configuration) -> ConfigurationApplied:
+        if self._options.is_standalone:
+            raise Refused("standalone", "this node was started with --listen: its options decide")
+        return await self._keeper.apply(configuration)
+
+    async def _configure(self, sections: Sections) -> None:
+        """Whole or not at all; a port that cannot be opened shows in readiness and is retried."""
+        self._broker.configure(sections)
+        if sections.listeners is not None:
+            await self._listeners.apply(sections.listeners)
+
+    # ── Reports ──────────────────────────────────────────────────────────────────────────────────
+
+    def _report_applied(self, applied: ConfigurationApplied) -> None:
+        self._outbox.set_applied(
+            Applied(revision=applied.revision, applied_at_ms=applied.applied_at_ms)
+        )
+
+    async def _keep_created_topics(self) -> None:
+        if self._telemetry is not None:
+            await asyncio.to_thread(self._created_topics.keep, self._outbox.untaken_topics)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            cluster_id=self._options.cluster_id,
+            node_id=self._options.node_id,
+            revision=self._keeper.revision,
+            started_ms=self._started_ms,
+            version=__version__,
+        )
+
+    def _metrics(self) -> MetricsReport:
+        return MetricsReport(
+            at_ms=self._now_ms(),
+            started_ms=self._started_ms,
+            revision=self._keeper.revision,
+            gauges=self._gauges(),
+            counters=self._counters(),
+        )
+
+    def _prometheus(self) -> str:
+        labels = {"cluster": self._options.cluster_id, "node": self._options.node_id}
+        gauges = self._gauges()
+        gauges["ready"] = 0 if self.obstacle() else 1
+        gauges["configuration_revision"] = self._keeper.revision
+        gauges["start_time_seconds"] = self._started_ms // 1000
+        if self._telemetry is not None:
+            gauges["telemetry_connected"] = int(self._telemetry.is_connected)
+        return prometheus.render(labels, gauges, self._counters())
+
+    def _gauges(self) -> dict[str, int]:
+        return {**self._broker.gauges(), "rss_bytes": _rss_bytes()}
+
+    def _counters(self) -> dict[str, int]:
+        return {
+            **self._broker.counters(),
+            "journal_lost": self._journal.dropped(),
+            "telemetry_left_out_events": self._outbox.left_out_events,
+            "telemetry_left_out_metrics": self._outbox.left_out_metrics,
+        }
+
+    def _health(self) -> str:
+        health, reason = self._store.health()
+        return "" if health is StoreHealth.OK else f"store {health}: {reason}"
+
+    def _now_ms(self) -> int:
+        return self._clock.wall_us() // 1000
+
+    # ── Parts ────────────────────────────────────────────────────────────────────────────────────
+
+    def _new_api(self) -> ControlApi:
+        return ControlApi(
+            token=self._secrets.control_token,
+            dispatch=Dispatch(self._broker, self._journal, self.state),
+            apply=self._apply,
+            health=self._health,
+            ready=self.obstacle,
+            metrics=self._prometheus,
+        )
+
+    def _new_telemetry(self) -> TelemetryStream:
+        return TelemetryStream(
+            Destination(self._options.telemetry, self._secrets.telemetry_token),
+            self._outbox,
+            hello=self._hello,
+            metrics=self._metrics,
+            random=random.random,
+            sleep=asyncio.sleep,
+        )
+
+
+def _storage(options: Options) -> tuple[DurableStore, Journal]:
+    if options.data is None:
+        return MemoryStore(), MemoryJournal()
+    return (
+        LocalStore(options.data / "store", node_id=options.node_id),
+        SegmentJournal(options.data / "journal"),
+    )
+
+
+def _settings(options: Options) -> BrokerSettings:
+    return BrokerSettings(
+        keep_alive_max_s=options.keep_alive_max_s,
+        receive_maximum=options.receive_maximum,
+        topic_alias_maximum=options.topic_alias_maximum,
+        max_packet_bytes=options.max_message_bytes + PACKET_OVERHEAD_BYTES,
+        allow_anonymous=options.allow_anonymous,
+    )
+
+
+def _rss_bytes() -> int:
+    """Resident memory from ``/proc``; 0 where there is none."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _await_end_of_input(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Read standard input to its end; a thread, because it may be a pipe, a terminal or a file."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop has closed: the node ended before its input
+        loop.call_soon_threadsafe(stop)
