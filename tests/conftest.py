@@ -1,0 +1,56 @@
+"""The people of the console's tests, and their clusters (``tests.cast`` makes more of them)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from clusters.models import Cluster
+from console.core.actors import Actor
+from tests.cast import acting, make_cluster, make_owner, make_sub_user, user_of
+
+
+@pytest.fixture
+def owner(db: None) -> Actor:
+    """The owner of the account; may do everything in it."""
+    return acting(make_owner("owner"))
+
+
+@pytest.fixture
+def reader(owner: Actor) -> Actor:
+    """A sub-user of the owner's who may look at everything and change nothing."""
+    return acting(make_sub_user(user_of(owner), "QcloudMQTTReadOnlyAccess", username="reader"))
+
+
+@pytest.fixture
+def nobody(owner: Actor) -> Actor:
+    """A sub-user of the owner's without any rights."""
+    return acting(make_sub_user(user_of(owner), username="nobody"))
+
+
+@pytest.fixture
+def outsider(db: None) -> Actor:
+    """The owner of another account."""
+    return acting(make_owner("outsider"))
+
+
+@pytest.fixture
+def running_cluster(owner: Actor) -> Cluster:
+    """A running cluster of the owner's."""
+    return make_cluster(owner.account_uin)
+
+
+@pytest.fixture
+def other_cluster(outsider: Actor) -> Cluster:
+    """A running cluster of the outsider's."""
+    return make_cluster(outsider.account_uin, name="south")
+
+
+@pytest.fixture
+def empty_cache() -> Iterator[None]:
+    """A cache without anything of other tests in it: counters of attempts start at zero."""
+    cache.clear()
+    yield
+    cache.clear()
