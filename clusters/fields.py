@@ -12,8 +12,10 @@ from console.core.actors import Actor
 from console.core.forms import ActionForm
 
 
-class ClusterActionForm(ActionForm, abstract=True):
+class ClusterActionForm(ActionForm):
     """Form of an action on one cluster: ``InstanceId`` becomes the ``cluster`` argument."""
+
+    is_abstract = True
 
     instance_id = forms.CharField(label=_("Cluster ID"), max_length=64)
 

@@ -19,6 +19,11 @@ configuration_changed = Signal()
 a revision.
 """
 
+cluster_created = Signal()
+"""Sent inside the creating transaction with ``cluster`` and ``allow_everything`` (DECISIONS 3)."""
+node_seen = Signal()
+"""Sent when a node opened its telemetry, with ``node_id`` and the ``revision`` it holds."""
+
 
 class InstanceNotReady(FailedOperation):
     """The cluster is not in a state that allows it."""

@@ -10,3 +10,7 @@ class PoliciesConfig(AppConfig):
 
     name = "policies"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from policies import receivers  # noqa: F401  # loaded for its registrations

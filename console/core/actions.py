@@ -105,7 +105,7 @@ def action(
                 raise TypeError(f"{name}: arguments after the actor are keywords.")
             return cast(R, _pass(record, actor, parameters))
 
-        return gate
+        return cast(Callable[Concatenate[Actor, P], R], gate)
 
     return register
 

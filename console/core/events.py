@@ -29,6 +29,7 @@ def announce(event: str, *, cluster: str = "", account: str = "") -> None:
 def send(group: str, message: dict[str, Any]) -> None:
     """Send to a group now; a channel layer that is down costs a log line, never the action."""
     layer = get_channel_layer()
+    assert layer is not None, "the settings name a channel layer"
     try:
         async_to_sync(layer.group_send)(group, {"type": "live.event", "message": message})
     except Exception:

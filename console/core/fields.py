@@ -69,8 +69,8 @@ def _entry(item: Any, name_key: str, values_key: str) -> tuple[str, list[str]]:
     return name, values
 
 
-class TagsField(forms.CharField):
-    """Tags as JSON ``[{"TagKey", "TagValue"}]`` or, from a page, ``key:value`` lines; key → value."""
+class TagsField(forms.Field):
+    """Tags as JSON objects or, from a page, ``key:value`` lines; key → value."""
 
     json_types: ClassVar[tuple[type, ...]] = (list,)
     widget = forms.Textarea
@@ -93,12 +93,6 @@ class TagsField(forms.CharField):
         if len(tags) > MAX_TAGS:
             raise ValidationError(_("at most %(most)s tags."), params={"most": MAX_TAGS})
         return tags
-
-    def validate(self, value: Any) -> None:
-        """Nothing more: ``to_python`` checked it."""
-
-    def run_validators(self, value: Any) -> None:
-        """Nothing more: ``to_python`` checked it."""
 
 
 def _pairs_of_lines(text: str) -> list[tuple[str, str]]:

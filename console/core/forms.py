@@ -40,9 +40,12 @@ class ActionForm(forms.Form):
     action_name: ClassVar[str] = ""
     api_names: ClassVar[dict[str, str]] = {}
 
-    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+    is_abstract: ClassVar[bool] = True
+    """A base of other forms says so itself; it belongs to no action."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if abstract:
+        if cls.__dict__.get("is_abstract"):
             return
         cls.action_name = cls.__name__.removesuffix("Form")
         if cls.action_name not in REGISTRY:
