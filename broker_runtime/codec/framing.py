@@ -21,10 +21,11 @@ def read_header(
         max_packet_bytes: largest packet accepted, fixed header included.
 
     Returns:
-        ``(first byte, body start, body end)`` as soon as the header is complete. ``body end`` may lie beyond the buffer:
-        then the packet is not here yet and the caller keeps the bytes from ``start`` (``ReceiveBuffer.keep``).
-        None when even the header is not complete. ``Violation`` when the length is malformed or too large, which is
-        known before anything of the body is kept (P05).
+        ``(first byte, body start, body end)`` as soon as the header is complete. ``body end`` may
+        lie beyond the buffer: then the packet is not here yet and the caller keeps the bytes from
+        ``start`` (``ReceiveBuffer.keep``). None when even the header is not complete. ``Violation``
+        when the length is malformed or too large, which is known before anything of the body is
+        kept (P05).
     """
     available = len(buffer) - start
     if available < 2:
@@ -67,13 +68,8 @@ def read_header(
 class ReceiveBuffer:
     """Keeps the unfinished packet at the end of a read, in time linear in the bytes received.
 
-    Usage, once per read::
-
-        buffer = receive_buffer.feed(data)
-        start = 0
-        while ...:                      # read_header(buffer, start, …), handle the packet, start = body_end
-        if start < len(buffer):
-            receive_buffer.keep(buffer, start, needed_bytes)
+    Once per read: ``feed``, parse from offset 0 while ``read_header`` gives whole packets, then
+    ``keep`` what is left, if anything. ``codec.stream`` shows the loop.
     """
 
     __slots__ = ("_kept", "_needed_bytes")
@@ -83,7 +79,11 @@ class ReceiveBuffer:
         self._needed_bytes = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Take what was read; returns what is to be parsed from offset 0, ``b""`` while the packet is unfinished."""
+        """Take what was read.
+
+        Returns:
+            What is to be parsed from offset 0; ``b""`` while the packet is unfinished.
+        """
         kept = self._kept
         if not kept:
             return data

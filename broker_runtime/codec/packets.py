@@ -1,8 +1,7 @@
 """The control packets of MQTT as plain objects, the same for versions 3.1, 3.1.1 and 5.0.
 
-The broker's hot path makes none of these for PUBLISH and acknowledgements (``codec.publish``); they serve every other
-packet, clients and tests.
-"""
+The broker's hot path makes none of these for PUBLISH and acknowledgements (``codec.publish``); they
+serve every other packet, clients and tests."""
 
 from __future__ import annotations
 
@@ -95,8 +94,9 @@ class Properties:
 
 @dataclass(slots=True, kw_only=True)
 class Will:
-    """The will of a CONNECT. ``properties`` may hold ``will_delay_s`` and ``message_expiry_s`` beside what travels with
-    the message; ``codec.publish.forwardable_block`` gives the latter as bytes for ``StoredMessage``."""
+    """The will of a CONNECT. ``properties`` may hold ``will_delay_s`` and ``message_expiry_s``
+    beside what travels with the message; ``codec.publish.forwardable_block`` gives the latter as
+    bytes for ``StoredMessage``."""
 
     topic: str
     payload: bytes
@@ -107,7 +107,8 @@ class Will:
 
 @dataclass(slots=True, kw_only=True)
 class Connect:
-    """CONNECT. ``client_id`` may be empty: whether that is allowed is the session's business [MQTT-3.1.3-8 of 3.1.1].
+    """CONNECT. ``client_id`` may be empty: whether that is allowed is the session's business
+    [MQTT-3.1.3-8 of 3.1.1].
 
     ``keep_alive_s`` 0 = none. ``clean_start`` is Clean Session in versions before 5.
     """
@@ -125,7 +126,8 @@ class Connect:
 
 @dataclass(slots=True, kw_only=True)
 class ConnAck:
-    """CONNACK. ``reason`` is an MQTT 5 reason code; when decoded from a 3.1.1 server it is the return code 0 to 5."""
+    """CONNACK. ``reason`` is an MQTT 5 reason code; when decoded from a 3.1.1 server it is the
+    return code 0 to 5."""
 
     reason: int
     session_present: bool = False
@@ -158,15 +160,16 @@ class Ack:
 
 @dataclass(slots=True)
 class SubscriptionRequest:
-    """One line of a SUBSCRIBE. ``topic_filter`` is well-formed UTF-8 but may be an invalid filter (P16): the answer to
-    that line is 0x8F, the other lines are still served. Ask ``topics.valid_topic_filter``."""
+    """One line of a SUBSCRIBE. ``topic_filter`` is well-formed UTF-8 but may be an invalid filter
+    (P16): the answer to that line is 0x8F, the other lines are still served. Ask
+    ``topics.valid_topic_filter``."""
 
     topic_filter: str
     qos: int
     no_local: bool = False
     retain_as_published: bool = False
     retain_handling: int = 0
-    """0 send retained messages, 1 only when the subscription is new, 2 never (MQTT 5.0 §3.8.3.1)."""
+    """Send retained messages: 0 always, 1 when the subscription is new, 2 never (§3.8.3.1)."""
 
 
 @dataclass(slots=True, kw_only=True)

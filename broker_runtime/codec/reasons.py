@@ -127,11 +127,11 @@ CONNACK_RETURN_CODES: Final[dict[ReasonCode, int]] = {
     ReasonCode.USE_ANOTHER_SERVER: CONNACK_V3_SERVER_UNAVAILABLE,
     ReasonCode.SERVER_MOVED: CONNACK_V3_SERVER_UNAVAILABLE,
 }
-"""Reason code → MQTT 3.1.1 return code, for the reasons that a refused CONNECT may have (DECISIONS 5).
+"""Reason code → MQTT 3.1.1 return code, for the reasons that a refused CONNECT may have (DECISIONS
+5).
 
-A reason that is not here (malformed, protocol error, too large …) has no 3.1.1 return code: close without an answer
-[MQTT-3.2.2-6 of 3.1.1].
-"""
+A reason that is not here (malformed, protocol error, too large …) has no 3.1.1 return code: close
+without an answer [MQTT-3.2.2-6 of 3.1.1]. """
 
 SUBACK_V3_FAILURE: Final = 0x80
 """The only refusal that a 3.1.1 SUBACK knows [MQTT-3.9.3-2 of 3.1.1]."""
@@ -158,7 +158,7 @@ def describe(reason: int) -> str:
 
 
 def machine_name(reason: int) -> str:
-    """Snake-case name of a reason code (``not_authorized``), as used in events, traces and counters."""
+    """Snake-case name of a reason code (``not_authorized``) for events, traces and counters."""
     try:
         return ReasonCode(reason).name.lower()
     except ValueError:
@@ -168,11 +168,10 @@ def machine_name(reason: int) -> str:
 class Violation:
     """What a peer did wrong, as a value: the decoder returns it instead of raising.
 
-    ``reason`` goes into the DISCONNECT (or CONNACK) of MQTT 5; ``detail`` is for the log and the client event and holds
-    no payload. ``reply_version`` is set when a CONNECT was refused: the protocol version in which a CONNACK may be sent,
-    0 when the peer's version is not known (close without an answer). For every other packet it is 0 and the
-    version of the connection counts.
-    """
+    ``reason`` goes into the DISCONNECT (or CONNACK) of MQTT 5; ``detail`` is for the log and the
+    client event and holds no payload. ``reply_version`` is set when a CONNECT was refused: the
+    protocol version in which a CONNACK may be sent, 0 when the peer's version is not known (close
+    without an answer). For every other packet it is 0 and the version of the connection counts."""
 
     __slots__ = ("detail", "reason", "reply_version")
 

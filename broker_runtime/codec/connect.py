@@ -1,0 +1,112 @@
+"""CONNECT, step by step in the order of its bytes (MQTT 5.0 §3.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from broker_runtime.codec.packets import CONNECT, V5, V31, V311, Connect, Properties, Will
+from broker_runtime.codec.primitives import ProtocolViolation, Reader, malformed, protocol_error
+from broker_runtime.codec.properties import WILL, read_properties
+from broker_runtime.codec.reasons import ReasonCode, Violation
+
+_RESERVED: Final = 0x01
+_CLEAN_START: Final = 0x02
+_WILL_FLAG: Final = 0x04
+_WILL_QOS: Final = 0x18
+_WILL_RETAIN: Final = 0x20
+_PASSWORD: Final = 0x40
+_USERNAME: Final = 0x80
+
+
+def decode_connect(body: bytes) -> Connect | Violation:
+    """Decode the body of a CONNECT; of a violation ``reply_version`` is the CONNACK's version."""
+    reader = Reader(body, 0, len(body))
+    try:
+        version = _read_version(reader)
+    except ProtocolViolation as error:
+        return error.violation
+    if isinstance(version, Violation):
+        return version
+    try:
+        return _read_after_version(reader, version)
+    except ProtocolViolation as error:
+        error.violation.reply_version = version
+        return error.violation
+
+
+def _read_version(reader: Reader) -> int | Violation:
+    """Protocol name and level: 3, 4 or 5 (P25)."""
+    name = reader.binary("the protocol name")
+    level = reader.byte("the protocol level")
+    if name == b"MQTT":
+        if level in (V311, V5):
+            return level
+        # Mosquitto's bridges set the top bit; the bits below say which answer the peer reads.
+        reply_version = V311 if level & 0x7F <= V311 else V5
+    elif name == b"MQIsdp":
+        if level == V31:
+            return level
+        reply_version = V311
+    else:
+        # [MQTT-3.1.2-1] not MQTT at all: no answer
+        return Violation(ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, "the protocol name is not MQTT")
+    # [MQTT-3.1.2-2]
+    return Violation(
+        ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+        f"protocol level {level} of {name.decode()} is not supported",
+        reply_version,
+    )
+
+
+def _check_flags(flags: int, version: int) -> None:
+    """Connect flags that contradict each other (P24)."""
+    if flags & _RESERVED:
+        raise malformed("the reserved connect flag is set")  # [MQTT-3.1.2-3]
+    if not flags & _WILL_FLAG and flags & (_WILL_QOS | _WILL_RETAIN):
+        # [MQTT-3.1.2-11] [MQTT-3.1.2-13]
+        raise malformed("there is a will QoS or will retain without a will")
+    if flags & _WILL_QOS == _WILL_QOS:
+        raise malformed("the will QoS is 3")  # [MQTT-3.1.2-12]
+    if version < V5 and flags & _PASSWORD and not flags & _USERNAME:
+        raise malformed("there is a password without a user name")  # [MQTT-3.1.2-22] of 3.1.1
+
+
+def _read_after_version(reader: Reader, version: int) -> Connect:
+    flags = reader.byte("the connect flags")
+    _check_flags(flags, version)
+    keep_alive_s = reader.uint16("the keep-alive")
+    properties = read_properties(reader, CONNECT) if version >= V5 else Properties()
+    if properties.authentication_data is not None and properties.authentication_method is None:
+        # MQTT 5.0 §3.1.2.11.10
+        raise protocol_error("there is authentication data without a method")
+    connect = Connect(
+        protocol_version=version,
+        client_id=reader.text("the client identifier"),  # [MQTT-3.1.3-3] [MQTT-3.1.3-4]
+        clean_start=bool(flags & _CLEAN_START),
+        keep_alive_s=keep_alive_s,
+        properties=properties,
+    )
+    if flags & _WILL_FLAG:
+        connect.will = _read_will(reader, flags, version)
+    if flags & _USERNAME:
+        connect.username = reader.text("the user name")  # [MQTT-3.1.3-12]
+    if flags & _PASSWORD:
+        connect.password = reader.binary("the password")
+    reader.finish()
+    return connect
+
+
+def _read_will(reader: Reader, flags: int, version: int) -> Will:
+    properties = read_properties(reader, WILL) if version >= V5 else Properties()
+    topic = reader.text("the will topic")  # [MQTT-3.1.3-11]
+    if not topic or "+" in topic or "#" in topic:
+        raise ProtocolViolation(
+            ReasonCode.TOPIC_NAME_INVALID, "the will topic is not a topic name"
+        )  # S17
+    return Will(
+        topic=topic,
+        payload=reader.binary("the will payload"),
+        qos=flags >> 3 & 3,
+        retain=bool(flags & _WILL_RETAIN),
+        properties=properties,
+    )

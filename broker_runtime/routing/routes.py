@@ -1,0 +1,148 @@
+"""What a match gives: deliveries to subscribers, and shared groups."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+S = TypeVar("S", bound=Hashable)
+
+
+class SubscriptionOptions:
+    """Options of one subscription as routing needs them. ``identifier`` 0: none."""
+
+    __slots__ = ("identifier", "no_local", "qos", "retain_as_published")
+
+    def __init__(
+        self,
+        qos: int,
+        *,
+        no_local: bool = False,
+        retain_as_published: bool = False,
+        identifier: int = 0,
+    ) -> None:
+        self.qos = qos
+        self.no_local = no_local
+        self.retain_as_published = retain_as_published
+        self.identifier = identifier
+
+    def same_as(self, other: SubscriptionOptions) -> bool:
+        """Whether both ask for the same."""
+        return (
+            self.qos == other.qos
+            and self.no_local == other.no_local
+            and self.retain_as_published == other.retain_as_published
+            and self.identifier == other.identifier
+        )
+
+
+class Delivery(Generic[S]):
+    """One subscriber that matches a topic, its subscriptions merged (DECISIONS 18); never changes.
+
+    ``qos`` is the highest of them [MQTT-3.3.4-2], ``identifiers`` holds those of all, repeated when
+    repeated (MQTT 5.0 §3.3.4). ``no_local``: every one has No Local: skip it when the publisher is
+    this subscriber [MQTT-3.8.3-3]. ``own``: set when only some have No Local: what stands in place
+    of this delivery when the publisher is this subscriber.
+    """
+
+    __slots__ = ("identifiers", "no_local", "own", "qos", "retain_as_published", "subscriber")
+
+    def __init__(
+        self,
+        subscriber: S,
+        qos: int,
+        no_local: bool,
+        retain_as_published: bool,
+        identifiers: tuple[int, ...],
+        own: Delivery[S] | None,
+    ) -> None:
+        self.subscriber = subscriber
+        self.qos = qos
+        self.no_local = no_local
+        self.retain_as_published = retain_as_published
+        self.identifiers = identifiers
+        self.own = own
+
+
+def delivery_of(subscriber: S, options: SubscriptionOptions) -> Delivery[S]:
+    """The delivery of a single subscription."""
+    identifiers = (options.identifier,) if options.identifier else ()
+    return Delivery(
+        subscriber,
+        options.qos,
+        options.no_local,
+        options.retain_as_published,
+        identifiers,
+        None,
+    )
+
+
+def combine(overlapping: list[Delivery[S]]) -> Delivery[S]:
+    """Merge the deliveries of one subscriber's overlapping subscriptions; linear in their
+    number."""
+    first = overlapping[0]
+    if len(overlapping) == 1:
+        return first
+    others = [delivery for delivery in overlapping if not delivery.no_local]
+    mixed = 0 < len(others) < len(overlapping)
+    return Delivery(
+        first.subscriber,
+        max([delivery.qos for delivery in overlapping]),
+        not others,
+        any(delivery.retain_as_published for delivery in overlapping),
+        tuple([i for delivery in overlapping for i in delivery.identifiers]),
+        combine(others) if mixed else None,
+    )
+
+
+class SharedGroup(Generic[S]):
+    """Members of one ``$share/<name>/<filter>``; live: members come and go without a new match."""
+
+    __slots__ = ("_turn", "members", "name", "topic_filter")
+
+    def __init__(self, name: str, topic_filter: str) -> None:
+        self.name = name
+        self.topic_filter = topic_filter
+        """Without the ``$share/<name>/``."""
+        self.members: list[Delivery[S]] = []
+        self._turn = 0
+
+    def take(self) -> Delivery[S]:
+        """The member whose turn it is, round robin; a current route has no group without members.
+
+        Call it again, at most ``len(members)`` times in all, when a member cannot serve.
+        """
+        turn = self._turn
+        if turn >= len(self.members):
+            turn = 0
+        self._turn = turn + 1
+        return self.members[turn]
+
+    def put(self, delivery: Delivery[S]) -> None:
+        """Add a member, or replace the one of the same subscriber."""
+        for position, member in enumerate(self.members):
+            if member.subscriber == delivery.subscriber:
+                self.members[position] = delivery
+                return
+        self.members.append(delivery)
+
+    def remove(self, subscriber: S) -> None:
+        """Remove a member."""
+        self.members[:] = [member for member in self.members if member.subscriber != subscriber]
+
+
+class Route(Generic[S]):
+    """What a topic matches. Current while ``route.version == tree.version``; else match again.
+
+    ``direct``: one delivery for each subscriber. ``shared``: the groups, each to get one copy
+    [MQTT-4.8.2-4]. Callers change neither.
+    """
+
+    __slots__ = ("direct", "shared", "version")
+
+    def __init__(
+        self, direct: list[Delivery[S]], shared: list[SharedGroup[S]], version: int
+    ) -> None:
+        self.direct = direct
+        self.shared = shared
+        self.version = version
