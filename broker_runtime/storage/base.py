@@ -1,10 +1,11 @@
 """The storage Protocols: the only way in which the broker keeps anything.
 
-Shapes and rules come from CLUSTERING "What the single-node code must have from day one": one copy of a message for
-any number of durable sessions, a session is a record plus a cursor into the log, every session write carries the
-lease. All calls are made from the event-loop thread; nothing here blocks it. A write takes ``done``, which is called
-on the loop thread after the group commit that made it durable: ``done(None)``, or ``done(error)`` when it was not kept.
-Writes take effect in the order of the calls.
+Shapes and rules come from CLUSTERING "What the single-node code must have from day one": one copy
+of a message for any number of durable sessions, a session is a record plus a cursor into the log,
+every session write carries the lease. All calls are made from the event-loop thread; nothing here
+blocks it. A write takes ``done``, which is called on the loop thread after the group commit that
+made it durable: ``done(None)``, or ``done(error)`` when it was not kept. Writes take effect in the
+order of the calls.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ class Unavailable(StorageError):
 class StoreHealth(StrEnum):
     """``DEGRADED`` still reads, and heals by itself; readiness drops with it.
 
-    ``FAILED``: a write to the disk ended in a way after which nothing may be acknowledged any more (a failed fsync, a
-    damaged file). The store refuses every write until it is opened anew: the node exits non-zero (SECURITY F4).
+    ``FAILED``: a write to the disk ended in a way after which nothing may be acknowledged any more
+    (a failed fsync, a damaged file). The store refuses every write until it is opened anew: the
+    node exits non-zero (SECURITY F4).
     """
 
     OK = "ok"
@@ -47,9 +49,10 @@ class StoreHealth(StrEnum):
 class StoredMessage:
     """One PUBLISH as the broker keeps and forwards it, neutral to the protocol version.
 
-    ``(shard, seq)`` names it in the whole cluster; ``seq`` grows with time (microseconds since 1970, made unique), so the
-    id shown to people, ``f"{shard:02X}{seq:014X}"``, sorts by time. ``properties`` holds the MQTT 5 properties that travel
-    with the message, encoded without length prefix and without topic alias, message expiry and subscription identifiers.
+    ``(shard, seq)`` names it in the whole cluster; ``seq`` grows with time (microseconds since
+    1970, made unique), so the id shown to people, ``f"{shard:02X}{seq:014X}"``, sorts by time.
+    ``properties`` holds the MQTT 5 properties that travel with the message, encoded without length
+    prefix and without topic alias, message expiry and subscription identifiers.
     """
 
     shard: int
@@ -73,7 +76,7 @@ class StoredMessage:
 
 @dataclass(slots=True)
 class SubscriptionRecord:
-    """Options of one subscription; ``since_seq`` keeps older messages of the log out of a replay."""
+    """Options of a subscription; ``since_seq`` keeps older messages of the log out of a replay."""
 
     qos: int
     no_local: bool = False
@@ -98,7 +101,7 @@ class WillRecord:
 
 @dataclass(slots=True)
 class Inflight:
-    """An outbound QoS 1 or 2 message that awaits its acknowledgement, with its original packet id."""
+    """An outbound QoS 1 or 2 message that awaits its acknowledgement, with its own packet id."""
 
     packet_id: int
     seq: int
@@ -111,8 +114,9 @@ class Inflight:
 class SessionRecord:
     """Everything of a session that outlives its connection.
 
-    ``cursor``: every message of the log up to it is settled for this session. ``inflight`` and ``settled`` say what is known
-    of messages above the cursor. ``q2_received``: packet ids of inbound QoS 2 messages taken but not released.
+    ``cursor``: every message of the log up to it is settled for this session. ``inflight`` and
+    ``settled`` say what is known of messages above the cursor. Inbound QoS 2 messages are kept by
+    ``SessionStore.put_received``.
     """
 
     client_id: str
@@ -135,10 +139,11 @@ class SessionRecord:
 
 
 class SessionStore(Protocol):
-    """Durable sessions. ``epoch`` of the record is the lease: a write with an older epoch ends in ``Fenced``.
+    """Durable sessions. ``epoch`` of the record is the lease: a write with an older epoch ends in
+    ``Fenced``.
 
-    A session that is not kept has no lease: ``save_session`` starts one, ``delete_session`` is done already, and the
-    calls for inbound QoS 2 messages end in ``Fenced``.
+    A session that is not kept has no lease: ``save_session`` starts one, ``delete_session`` is done
+    already, and the calls for inbound QoS 2 messages end in ``Fenced``.
     """
 
     def load_sessions(self) -> list[SessionRecord]:
@@ -156,20 +161,23 @@ class SessionStore(Protocol):
     def put_received(
         self, client_id: str, epoch: int, packet_id: int, message: StoredMessage, done: Done
     ) -> None:
-        """Keep an inbound QoS 2 PUBLISH of a durable session until its PUBREL; a second one of the same id is ignored."""
+        """Keep an inbound QoS 2 PUBLISH of a durable session until its PUBREL; a second one of the
+        same id is ignored."""
         ...
 
     def release_received(
         self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
     ) -> None:
-        """In one transaction: forget the inbound message and, when ``log`` is given, append it to the log.
+        """In one transaction: forget the inbound message and, when ``log`` is given, append it to
+        the log.
 
         When no such message is kept (a repeated PUBREL) nothing is appended: exactly once.
         """
         ...
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
-        """Inbound QoS 2 messages not released: (client id, packet id, message); called once at start."""
+        """Inbound QoS 2 messages not released: (client id, packet id, message); called once at
+        start."""
         ...
 
 
@@ -197,7 +205,8 @@ class MessageStore(Protocol):
         ...
 
     def last_seq(self) -> int:
-        """The greatest sequence ever kept (log, retained, received), so that new ones are greater."""
+        """The greatest sequence ever kept (log, retained, received), so that new ones are
+        greater."""
         ...
 
 
@@ -205,7 +214,8 @@ class DurableStore(SessionStore, MessageStore, Protocol):
     """What one engine offers behind both Protocols."""
 
     async def open(self) -> None:
-        """Open or create; recovers from a crash; raises ``StorageError`` with what to do when it cannot."""
+        """Open or create; recovers from a crash; raises ``StorageError`` with what to do when it
+        cannot."""
         ...
 
     async def close(self) -> None:
@@ -227,9 +237,11 @@ class MessageQuery:
 
 
 class Journal(Protocol):
-    """The message log with traces and client events: every message, QoS 0 too, kept for people, not for delivery.
+    """The message log with traces and client events: every message, QoS 0 too, kept for people, not
+    for delivery.
 
-    Appending is a list append; a batch goes to a file every few tens of milliseconds and is indexed outside the process.
+    Appending is a list append; a batch goes to a file every few tens of milliseconds and is indexed
+    outside the process.
     """
 
     async def open(self) -> None:
@@ -240,15 +252,22 @@ class Journal(Protocol):
         """Write what is in memory, then stop."""
         ...
 
-    def published(self, message: StoredMessage, deliveries: Sequence[tuple[str, int]], result: str) -> None:
-        """A PUBLISH was taken (``result`` ``success``) or refused; ``deliveries``: (client id, QoS sent with).
+    def published(
+        self, message: StoredMessage, deliveries: Sequence[tuple[str, int]], result: str
+    ) -> None:
+        """A PUBLISH was taken (``result`` ``success``) or refused; ``deliveries``: (client id, QoS
+        sent with).
 
-        ``deliveries`` may be a list that the broker shares between calls: it is not changed after the call.
+        ``deliveries`` may be a list that the broker shares between calls: it is not changed after
+        the call.
         """
         ...
 
-    def step(self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int) -> None:
-        """A later step of a message: a queued delivery, an acknowledgement, a drop and its reason."""
+    def step(
+        self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int
+    ) -> None:
+        """A later step of a message: a queued delivery, an acknowledgement, a drop and its
+        reason."""
         ...
 
     def event(self, event: ClientEvent) -> None:
@@ -282,5 +301,6 @@ class Journal(Protocol):
         ...
 
     def lag_bytes(self) -> int:
-        """How much was written and is not indexed yet; queries wait for it, a growing figure means trouble."""
+        """How much was written and is not indexed yet; queries wait for it, a growing figure means
+        trouble."""
         ...
