@@ -46,38 +46,35 @@ TEST_PROGRAMS = {
 """Debian package → names of the program that the tests start, any of which will do."""
 
 DIAGNOSES = {
-    ("do not match the hashes", "ash mismatch"): (
+    ("do not match the hashes", "hash mismatch"): (
         "a downloaded package is not the one that the lock file names (its hash differs);\n"
         "  nothing of it was used. The package index, or a proxy on the way, serves another file:\n"
         "  try again, or use another index."
     ),
-    ("No space left on device", "Disk quota exceeded", "os error 28"): (
+    ("no space left on device", "disk quota exceeded", "os error 28"): (
         "the disk is full. Free about 500 MB and start again."
     ),
-    ("Permission denied", "Read-only file system"): (
+    ("permission denied", "read-only file system"): (
         "a file or folder may not be written. Check who owns this folder and the temporary folder."
     ),
-    ("CERTIFICATE_VERIFY_FAILED", "invalid peer certificate"): (
+    ("certificate_verify_failed", "invalid peer certificate"): (
         "the package index shows a certificate that this machine does not trust. Behind a\n"
         "  company's proxy, name its certificate (pip: PIP_CERT, uv: SSL_CERT_FILE)."
     ),
     (
-        *("Temporary failure in name resolution", "Name or service not known", "dns error"),
-        *("Connection refused", "timed out", "Network is unreachable", "NewConnectionError"),
-        *(
-            "error sending request",
-            "Failed to establish a new connection",
-            "Cannot connect to proxy",
-        ),
+        *("temporary failure in name resolution", "name or service not known", "dns error"),
+        *("connection refused", "timed out", "network is unreachable", "newconnectionerror"),
+        *("error sending request", "failed to establish a new", "cannot connect to proxy"),
     ): (
         "the package index cannot be reached. Connect this machine to the network, or name an\n"
         "  index that it can reach (pip: PIP_INDEX_URL, uv: UV_DEFAULT_INDEX)."
     ),
-    ("No matching distribution found", "no wheels with a matching"): (
-        "the package index has no build of a package for this machine and this Python."
+    ("no matching distribution found", "no wheels with a matching"): (
+        "the package index cannot be reached, or has no build of a package for this machine and\n"
+        "  this Python."
     ),
 }
-"""What installers write when something outside of Signalbox is wrong → what to do about it."""
+"""What installers write (lower case) when something outside is wrong → what to do about it."""
 
 
 class CannotGoOn(Exception):
@@ -191,7 +188,7 @@ def require_platform() -> None:
     if sys.version_info < OLDEST_PYTHON:
         raise CannotGoOn(
             f"Signalbox needs Python {version(OLDEST_PYTHON)} or newer, and {sys.executable} is "
-            f"Python {version(sys.version_info)}.\n"
+            f"Python {version(sys.version_info[:2])}.\n"
             "  Start it with a newer one, for example: python3.12 run.py"
         )
     if os.name != "posix":
@@ -270,7 +267,7 @@ def make_venv() -> None:
     else:
         raise CannotGoOn(
             "this Python has no venv module with pip. Install one of these and start again:\n"
-            f"  - on Debian and Ubuntu: apt install python{version(sys.version_info)}-venv\n"
+            f"  - on Debian and Ubuntu: apt install python{version(sys.version_info[:2])}-venv\n"
             "  - anywhere: uv (a single program; its documentation says how), on the PATH"
         )
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -302,12 +299,10 @@ def pip_install() -> list[str]:
 
 def explain(attempt: str, said: str) -> str:
     """Turn an installer's output into a sentence, followed by the output's last lines."""
-    found = (
-        f": {meaning}"
-        for signs, meaning in DIAGNOSES.items()
-        if any(sign in said for sign in signs)
-    )
-    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
+    lowered = said.lower()
+    found = (f": {cure}" for signs, cure in DIAGNOSES.items() if any(s in lowered for s in signs))
+    noise = ("WARNING", "Ignoring", "Requirement already")
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith(noise)]
     last_words = "\n".join(f"    {line}" for line in lines[-8:])
     return f"{attempt} failed{next(found, '.')}\n  The installer's last words:\n{last_words}"
 
