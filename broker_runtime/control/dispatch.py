@@ -13,6 +13,7 @@ from broker_runtime.contract.commands import COMMANDS, KickClient, Kicked, Publi
 from broker_runtime.contract.queries import (
     QUERIES,
     Client,
+    ClientEvent,
     ClientEventList,
     ClientPage,
     GetClient,
@@ -25,11 +26,13 @@ from broker_runtime.contract.queries import (
     ListMessages,
     Message,
     MessageList,
+    MessageSummary,
     NodeState,
     TopicActivityList,
     Trace,
+    TraceStep,
 )
-from broker_runtime.storage.base import Journal, MessageQuery
+from broker_runtime.storage.base import MessageQuery
 
 MAX_INSTANT_MS = 2**53 - 1
 MAX_LIST = 1_024
@@ -62,12 +65,34 @@ class Clients(Protocol):
         ...
 
 
+class Records(Protocol):
+    """What queries need of the journal (``storage.base.Journal``)."""
+
+    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+        """Matching messages, oldest first."""
+        ...
+
+    async def get_message(self, message_id: str) -> Message | None:
+        """One message by id."""
+        ...
+
+    async def get_trace(self, message_id: str) -> list[TraceStep] | None:
+        """Steps of one message in time order."""
+        ...
+
+    async def list_events(
+        self, client_id: str, from_ms: int, until_ms: int, limit: int
+    ) -> list[ClientEvent]:
+        """Events newest first."""
+        ...
+
+
 class Dispatch:
     """Carries out commands and queries by name."""
 
-    def __init__(self, clients: Clients, journal: Journal, state: Callable[[], NodeState]) -> None:
+    def __init__(self, clients: Clients, records: Records, state: Callable[[], NodeState]) -> None:
         self._clients = clients
-        self._journal = journal
+        self._records = records
         self._state = state
         self.commands: dict[str, tuple[type[msgspec.Struct], Handler]] = {
             "KickClient": (COMMANDS["KickClient"], clients.kick),
@@ -98,16 +123,16 @@ class Dispatch:
         _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
         _check_filter(query.topic_filter)
         wanted = MessageQuery(query.topic_filter, query.from_ms, query.limit)
-        return MessageList(messages=tuple(await self._journal.list_messages(wanted)))
+        return MessageList(messages=tuple(await self._records.list_messages(wanted)))
 
     async def _get_message(self, query: GetMessage) -> Message:
-        found = await self._journal.get_message(_message_id(query.message_id))
+        found = await self._records.get_message(_message_id(query.message_id))
         if found is None:
             raise Refused("not_found", "message_id: no such message; it may have expired")
         return found
 
     async def _get_trace(self, query: GetTrace) -> Trace:
-        steps = await self._journal.get_trace(_message_id(query.message_id))
+        steps = await self._records.get_trace(_message_id(query.message_id))
         if steps is None:
             raise Refused("not_found", "message_id: no such message; it may have expired")
         return Trace(steps=tuple(steps))
@@ -116,7 +141,7 @@ class Dispatch:
         _within("limit", query.limit, 1, MAX_LIST)
         _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
         _within("until_ms", query.until_ms, 0, MAX_INSTANT_MS)
-        events = await self._journal.list_events(
+        events = await self._records.list_events(
             query.client_id, query.from_ms, query.until_ms, query.limit
         )
         return ClientEventList(events=tuple(events))
