@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
-from broker_runtime.contract.commands import Kicked, KickClient, Published, PublishMessage
+from broker_runtime.contract.commands import KickClient, Kicked, Published, PublishMessage
 from broker_runtime.contract.configuration import (
     ClusterSection,
     Configuration,

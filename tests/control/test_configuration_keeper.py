@@ -158,9 +158,7 @@ async def test_f11_a_damaged_configuration_file_gives_way_to_the_previous_one(
         assert "configuration_previous_used" in caplog.text
 
 
-async def test_f11_a_configuration_cut_at_any_byte_never_stops_the_node(
-    node, restarted, tmp_path
-):
+async def test_f11_a_configuration_cut_at_any_byte_never_stops_the_node(node, restarted, tmp_path):
     await node.keeper.apply(whole(1))
     content = (tmp_path / CURRENT).read_bytes()
 
