@@ -15,6 +15,7 @@ from console.supervisor.nodes import DesiredNode
 from console.supervisor.specification import ProcessSpecification, Stage
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""Where manage.py and the packages are; the working folder of every process."""
 FIRST_START_ONLY = (
     "SIGNALBOX_OWNER_PASSWORD",
     "SIGNALBOX_API_SECRET_ID",
@@ -29,8 +30,14 @@ class Plan:
     """Makes the specifications of one installation's processes."""
 
     def __init__(
-        self, environment: Environment, keyring: Keyring, variables: Mapping[str, str] = os.environ
+        self,
+        environment: Environment,
+        keyring: Keyring,
+        *,
+        folder: Path = PROJECT,
+        variables: Mapping[str, str] = os.environ,
     ) -> None:
+        self.folder = folder
         self._environment = environment
         self._keyring = keyring
         self._home = Home(environment.home)

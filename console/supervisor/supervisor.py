@@ -18,7 +18,7 @@ from console.supervisor.keeper import Keeper, Say
 from console.supervisor.launcher import ProcessLauncher
 from console.supervisor.leash import Leash
 from console.supervisor.nodes import DatabaseAway, DesiredNode, NodeSource, accept
-from console.supervisor.plan import PROJECT, Plan
+from console.supervisor.plan import Plan
 from console.supervisor.specification import ProcessSpecification, Stage
 from console.supervisor.status import write_status
 
@@ -47,7 +47,7 @@ class Supervisor:
         self._leash = leash
         self._say = say
         launcher = ProcessLauncher(
-            leash=leash, logs=self._home.logs, folder=PROJECT, on_end=self._ended
+            leash=leash, logs=self._home.logs, folder=plan.folder, on_end=self._ended
         )
         self._keeper = Keeper(launcher, say=say, clock=time.monotonic)
         self._base: tuple[ProcessSpecification, ...] = ()
@@ -94,7 +94,7 @@ class Supervisor:
         """Bring up the private Valkey and, at the same time, the database."""
         first_start = asyncio.create_task(
             run_first_start(
-                folder=PROJECT,
+                folder=self._plan.folder,
                 variables=self._plan.variables,
                 leash=self._leash,
                 log_path=self._home.logs / "first_start.log",
