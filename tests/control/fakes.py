@@ -38,10 +38,12 @@ from broker_runtime.control.api import ControlApi
 from broker_runtime.control.configuration_file import ConfigurationFile
 from broker_runtime.control.configuration_keeper import ConfigurationKeeper
 from broker_runtime.control.dispatch import Dispatch
+from broker_runtime.passwords import verifier
 from broker_runtime.storage.base import MessageQuery
 
 CLUSTER = "mqtt-abcd1234"
 TOKEN = "f" * 64
+KEY = "5a" * 32
 MESSAGE_ID = "00000005D2A1B3C4"
 
 
@@ -67,11 +69,17 @@ def sections(*ports: int, **changes) -> Sections:
         "listeners": ListenersSection(
             listeners=tuple(Listener(kind="tcp", host="127.0.0.1", port=port) for port in ports)
         ),
-        "users": UsersSection(),
+        "users": device_users(),
         "policies": PoliciesSection(),
         "topics": TopicsSection(),
     }
     return Sections(**{**values, **changes})
+
+
+def device_users() -> UsersSection:
+    """One user, ``device`` with the password ``secret``."""
+    user = User(username="device", verifier=verifier(KEY, "device", "secret"))
+    return UsersSection(verifier_key=KEY, users=(user,))
 
 
 def whole(revision: int, *ports: int, **changes) -> Configuration:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -44,7 +46,13 @@ class Caller:
         self.port = port
         self.session = session
 
-    async def send(self, method, path, body=b"{}", headers=HEADERS):
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | AsyncIterator[bytes] = b"{}",
+        headers: dict[str, str] = HEADERS,
+    ) -> tuple[int, Any]:
         url = f"http://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, data=body, headers=headers) as response:
             content = await response.read()
@@ -57,7 +65,7 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller_of(node: FakeNode):
+async def caller_of(node: FakeNode) -> AsyncIterator[Caller]:
     port = free_port()
     await node.api.start("127.0.0.1", port)
     try:
@@ -226,7 +234,7 @@ async def test_an_unknown_name_path_or_method_is_refused_as_unknown(caller):
 async def test_a_body_over_the_limit_is_refused_told_or_not(caller, monkeypatch):
     monkeypatch.setattr(api_module, "MAX_REQUEST_BYTES", 100)
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(10):
             yield b" " * 20
 
@@ -239,7 +247,7 @@ async def test_a_body_that_never_comes_is_given_up(caller, monkeypatch):
     monkeypatch.setattr(api_module, "BODY_TIMEOUT_S", 0.01)
     never = asyncio.Event()
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"{"
         await never.wait()
 
@@ -287,9 +295,9 @@ TARGETS = st.sampled_from(
 )
 @given(requests=st.lists(st.tuples(TARGETS, JUNK), min_size=1, max_size=8))
 def test_no_body_makes_the_node_fail(tmp_path, requests):
-    async def send_all():
+    async def send_all() -> list[tuple[int, Any]]:
         async with caller_of(FakeNode(tmp_path, "sensor-1")) as caller:
-            return [await caller.send(*target, body) for target, body in requests]
+            return [await caller.send(method, path, body) for (method, path), body in requests]
 
     for status, body in asyncio.run(send_all()):
         assert status < 500, body
@@ -304,7 +312,7 @@ def test_no_body_makes_the_node_fail(tmp_path, requests):
 def test_random_bytes_on_the_socket_get_a_refusal_or_nothing(tmp_path, pieces, keep_request_line):
     line = b"POST /v1/query/ListClients HTTP/1.1\r\n" if keep_request_line else b""
 
-    async def send():
+    async def send() -> tuple[bytes, int]:
         node = FakeNode(tmp_path)
         async with caller_of(node) as caller:
             reader, writer = await asyncio.open_connection("127.0.0.1", caller.port)
