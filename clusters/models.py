@@ -111,6 +111,10 @@ class Node(models.Model):
     )
     applied_revision = models.PositiveBigIntegerField(default=0)
     applied_at = models.DateTimeField(null=True)
+    obstacle = models.TextField(blank=True)
+    """Why the newest configuration could not be applied, in English (pages translate it); empty
+    when nothing is in the way.
+    """
     last_seen_at = models.DateTimeField(null=True)
 
     class Meta:

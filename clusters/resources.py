@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from clusters.models import SECTIONS, Cluster, tags_of
@@ -22,7 +24,9 @@ a revision.
 cluster_created = Signal()
 """Sent inside the creating transaction with ``cluster`` and ``allow_everything`` (DECISIONS 3)."""
 node_seen = Signal()
-"""Sent when a node opened its telemetry, with ``node_id`` and the ``revision`` it holds."""
+"""Sent when a node said which configuration it holds, with ``node_id`` and ``revision``; what it
+lacks is then pushed.
+"""
 
 
 class InstanceNotReady(FailedOperation):
@@ -65,6 +69,29 @@ def find_cluster(actor: Actor, public_id: str) -> Cluster:
     return found
 
 
+def lock_cluster(cluster: Cluster) -> Cluster:
+    """The cluster as it is now, locked until the action's transaction ends; one that was deleted
+    meanwhile is unknown.
+    """
+    locked = Cluster.objects.select_for_update().filter(pk=cluster.pk).first()
+    if locked is None:
+        raise ResourceNotFound(
+            _("Cluster %(id)s was deleted meanwhile.") % {"id": cluster.public_id},
+            code="ResourceNotFound.Instance",
+            field="instance_id",
+        )
+    return locked
+
+
+def unknown_client(cluster: Cluster, client_id: str) -> ResourceNotFound:
+    """The refusal for a client that has no session in the cluster."""
+    return ResourceNotFound(
+        _("Client %(client)s has no session in cluster %(id)s.")
+        % {"client": client_id[:128], "id": cluster.public_id},
+        field="client_id",
+    )
+
+
 def require_serving(cluster: Cluster) -> None:
     """Refuse what needs a running cluster."""
     if not cluster.is_serving:
@@ -76,17 +103,22 @@ def require_serving(cluster: Cluster) -> None:
 
 
 def require_settled(cluster: Cluster) -> None:
-    """Refuse changes while the cluster is being made or deleted."""
+    """Refuse changes while the cluster is being made or deleted, and when either failed."""
     if cluster.state in (
         Cluster.State.CREATING,
         Cluster.State.DELETING,
         Cluster.State.CREATE_FAILURE,
+        Cluster.State.DELETE_FAILURE,
     ):
-        raise InstanceNotReady(
-            _("Cluster %(id)s is %(state)s; try again when it is running.")
-            % {"id": cluster.public_id, "state": cluster.get_state_display()},
-            field="instance_id",
-        )
+        raise _not_settled(cluster)
+
+
+def _not_settled(cluster: Cluster) -> InstanceNotReady:
+    return InstanceNotReady(
+        _("Cluster %(id)s is %(state)s; try again when it is running.")
+        % {"id": cluster.public_id, "state": cluster.get_state_display()},
+        field="instance_id",
+    )
 
 
 def change_configuration(cluster: Cluster, *sections: str) -> None:
@@ -96,7 +128,9 @@ def change_configuration(cluster: Cluster, *sections: str) -> None:
     unknown = set(sections) - set(SECTIONS)
     if unknown:
         raise ValueError(f"unknown sections: {sorted(unknown)}")
-    locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    locked = lock_cluster(cluster)
+    if locked.state == Cluster.State.DELETING:
+        raise _not_settled(locked)
     locked.revision += 1
     locked.section_revisions = {
         **locked.section_revisions,
@@ -108,3 +142,38 @@ def change_configuration(cluster: Cluster, *sections: str) -> None:
     transaction.on_commit(
         lambda: configuration_changed.send(Cluster, cluster_id=cluster_id), robust=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A kind of thing that another app keeps in clusters; while there is one, the cluster cannot be
+    deleted (CONTRACT C30).
+    """
+
+    label: str | Promise
+    """What people call the things, in the plural."""
+    count: Callable[[Sequence[int]], Mapping[int, int]]
+    """Primary keys of clusters → how many each holds; a cluster without any may be absent."""
+
+
+_contents: dict[str, Contents] = {}
+
+
+def register_contents(
+    name: str, *, label: str | Promise, count: Callable[[Sequence[int]], Mapping[int, int]]
+) -> None:
+    """Make a kind of thing known to the clusters, once, when its app is loaded."""
+    _contents[name] = Contents(label, count)
+
+
+def count_contents(name: str, clusters: Sequence[Cluster]) -> dict[int, int]:
+    """How many things of a kind each cluster holds, by primary key, in one query."""
+    keys = [cluster.pk for cluster in clusters]
+    counts = _contents[name].count(keys) if name in _contents and keys else {}
+    return {key: counts.get(key, 0) for key in keys}
+
+
+def contents_of(cluster: Cluster) -> dict[str | Promise, int]:
+    """What a cluster still holds: label → how many; kinds without any are left out."""
+    counts = {kind.label: kind.count([cluster.pk]) for kind in _contents.values()}
+    return {label: found[cluster.pk] for label, found in counts.items() if found.get(cluster.pk)}

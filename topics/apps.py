@@ -10,3 +10,7 @@ class TopicsConfig(AppConfig):
 
     name = "topics"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Tell the clusters what to count."""
+        from topics import receivers  # noqa: F401  # loaded for its registrations

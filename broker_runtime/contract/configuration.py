@@ -30,6 +30,8 @@ class ClusterSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_message_bytes: int = 4 * 1024 * 1024
     session_expiry_max_s: int = 7 * 86_400
     message_retention_s: int = 3 * 86_400
+    client_message_rate: int = 0
+    """Messages per second that one client may send; 0 means no limit of its own."""
     isolated: bool = False
     """An isolated cluster keeps its data and refuses every CONNECT (CONTRACT, section 3)."""
 
