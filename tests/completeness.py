@@ -1,4 +1,4 @@
-"""Pytest plugin: a test whose program is missing is skipped, and the last lines say how many and why.
+"""Pytest plugin: tests whose program is missing are skipped, and the end says how many and why.
 
 ``@pytest.mark.browser`` needs Chromium, ``@pytest.mark.needs("mosquitto_pub")`` that program. With
 ``SIGNALBOX_REQUIRE_ALL_TESTS=1`` (set by ``.ci/run``) such a test fails instead, and any other

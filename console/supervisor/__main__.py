@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import sys
 import time
@@ -60,6 +61,7 @@ async def supervise(environment: Environment) -> None:
 
 def main() -> int:
     """Run Signalbox; return the exit status."""
+    os.umask(0o077)  # what this and every process started from here writes is the user's alone
     try:
         environment = Environment.load()
         home = Home(environment.home)

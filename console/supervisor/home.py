@@ -41,7 +41,6 @@ class Home:
 
     def prepare(self) -> None:
         """Make what is missing, for this user alone; raise ``HomeUnusable`` where that fails."""
-        os.umask(0o077)  # also for every process that is started from here
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.path, *(self.path / name for name in FOLDERS)):

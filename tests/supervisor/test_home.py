@@ -12,11 +12,9 @@ from console.supervisor.home import Home, HomeUnusable, write_private
 
 @pytest.fixture
 def home(tmp_path):
-    umask = os.umask(0o022)
     home = Home(tmp_path / "deep" / "home")
     home.prepare()
-    yield home
-    os.umask(umask)
+    return home
 
 
 def mode(path):

@@ -30,7 +30,8 @@ def database(tmp_path):
     connection.execute(TABLE)
     connection.execute("INSERT INTO clusters_node VALUES (?, ?, ?, ?, 'running')", GOOD)
     connection.execute(
-        "INSERT INTO clusters_node VALUES ('mqtt-zzzzzzzz-n0', 'mqtt-zzzzzzzz', '::1', 7, 'stopped')"
+        "INSERT INTO clusters_node VALUES (?, ?, ?, ?, 'stopped')",
+        ("mqtt-zzzzzzzz-n0", "mqtt-zzzzzzzz", "::1", 20_002),
     )
     connection.commit()
     connection.close()

@@ -172,44 +172,55 @@ EVENTS = st.lists(
 )
 
 
+class World:
+    """Real processes as a roster should see them; fails where the two part."""
+
+    def __init__(self) -> None:
+        self.roster = Roster()
+        self.wanted: dict[str, ProcessSpecification] = {}
+        self.alive: set[str] = set()
+        self.now_s = 0.0
+
+    def happen(self, event: str, name: str) -> None:
+        if event == "want":
+            self.wanted.setdefault(name, specification(name))
+        elif event == "drop":
+            self.wanted.pop(name, None)
+        elif event == "change" and name in self.wanted:
+            self.wanted[name] = specification(name, command=(name, str(self.now_s)))
+        elif event == "die" and name in self.alive:
+            self.die(name)
+        self.roster.want(self.wanted.values())
+
+    def die(self, name: str) -> None:
+        self.alive.remove(name)
+        self.roster.ended(name, self.now_s)
+
+    def settle(self) -> None:
+        for step in self.roster.due(self.now_s):
+            name = step.specification.name
+            assert (name in self.alive) is (step.act is not Act.START)
+            if step.act is Act.START:
+                assert step.specification == self.wanted[name]
+                self.alive.add(name)
+                self.roster.started(name, 1, self.now_s)
+
+    def let_stopping_ones_end(self) -> None:
+        for name in sorted(self.alive):
+            if self.roster.members[name].state is State.STOPPING:
+                self.die(name)
+
+
 @given(EVENTS)
 def test_no_order_of_events_starts_a_running_process_or_loses_one(events):
-    """The invariant of the keeper: the roster's idea and the real processes never part."""
-    roster = Roster()
-    wanted: dict[str, ProcessSpecification] = {}
-    alive: set[str] = set()
-    now_s = 0.0
-
-    def settle() -> None:
-        for step in roster.due(now_s):
-            name = step.specification.name
-            if step.act is Act.START:
-                assert name not in alive
-                assert step.specification == wanted[name]
-                alive.add(name)
-                roster.started(name, 1, now_s)
-            else:
-                assert name in alive
-
+    world = World()
     for event, name, passed_s in events:
-        now_s += passed_s
-        if event == "want":
-            wanted.setdefault(name, specification(name))
-        elif event == "drop":
-            wanted.pop(name, None)
-        elif event == "change" and name in wanted:
-            wanted[name] = specification(name, command=(name, str(now_s)))
-        elif event == "die" and name in alive:
-            alive.remove(name)
-            roster.ended(name, now_s)
-        roster.want(wanted.values())
-        settle()
+        world.now_s += passed_s
+        world.happen(event, name)
+        world.settle()
     for _ in range(3):  # stop what is to stop, wait for what waits, start what is to start
-        now_s += LONGEST_PAUSE_S
-        settle()
-        for name in sorted(alive):
-            if roster.members[name].state is State.STOPPING:
-                alive.remove(name)
-                roster.ended(name, now_s)
-    settle()
-    assert alive == set(wanted) == set(roster.members)
+        world.now_s += LONGEST_PAUSE_S
+        world.settle()
+        world.let_stopping_ones_end()
+    world.settle()
+    assert world.alive == set(world.wanted) == set(world.roster.members)

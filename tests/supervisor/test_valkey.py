@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -77,7 +76,7 @@ async def test_the_server_answers_on_a_private_socket_and_keeps_its_data(short_f
     valkey.prepare_socket_folder(socket)
     command = valkey.server_command(valkey.find_server(), socket=socket, folder=folder)
     for expected in (b"+OK\r\n", b"$5\r\nvalue\r\n"):
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        server = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
         try:
             async with asyncio.timeout(20):
                 await valkey.wait_until_ready(socket)
@@ -88,4 +87,4 @@ async def test_the_server_answers_on_a_private_socket_and_keeps_its_data(short_f
             writer.close()
         finally:
             server.terminate()
-            server.wait(10)
+            await server.wait()
