@@ -5,7 +5,17 @@ from __future__ import annotations
 from console.accounts.models import RightsPolicy, User
 from console.accounts.presets import PRESETS
 from console.core.actors import Actor, Entrance
-from console.core.rights import Statement, parse_policy
+from console.core.rights import Resource, Statement, parse_policy
+
+OWN_ACTIONS = (
+    "cam:ChangeLanguage",
+    "cam:ChangePassword",
+    "cam:CreateAccessKey",
+    "cam:DeleteAccessKey",
+    "cam:DescribeAccessKeys",
+    "cam:ModifyAccessKey",
+)
+"""What every user may do to itself without a policy; a deny still wins."""
 
 
 def actor_of(user: User, *, entrance: Entrance, source_ip: str = "") -> Actor:
@@ -18,9 +28,18 @@ def actor_of(user: User, *, entrance: Entrance, source_ip: str = "") -> Actor:
         name=user.username,
         entrance=entrance,
         is_owner=user.is_owner,
-        statements=() if user.is_owner else _statements_of(user),
+        statements=() if user.is_owner else (_over_itself(user), *_statements_of(user)),
         source_ip=source_ip,
     )
+
+
+def resource_of_user(user: User) -> Resource:
+    """The six-part name of a user: ``qcs::cam::uin/<account>:uin/<user>``."""
+    return Resource(account_uin=user.account_uin, service="cam", kind="uin", id=user.uin)
+
+
+def _over_itself(user: User) -> Statement:
+    return Statement("allow", OWN_ACTIONS, (resource_of_user(user).name,))
 
 
 def _statements_of(user: User) -> tuple[Statement, ...]:

@@ -32,6 +32,8 @@ class User(AbstractBaseUser):
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="sub_users"
     )
     remark = models.CharField(_("remark"), max_length=128, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    """Code of the language the user reads (DECISIONS 17); empty = as the browser says."""
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -136,6 +136,7 @@ def submit(
     then: str | Callable[[Any], str],
     part: str = "",
     done: str = "",
+    changed: str = "",
 ) -> HttpResponse:
     """Perform the form's action; lead on when it is done, show the form again when it is refused.
 
@@ -143,6 +144,8 @@ def submit(
         template, context, part: As ``show``, for the form with its errors (status 422).
         then: Where to go: an address or a URL's name, or a function of the action's result.
         done: Notice that the next page shows.
+        changed: Live event (``topics-changed``) to which the parts of the page around a dialog
+            listen. With it htmx stays there: the dialog closes, the parts fetch themselves.
 
     Raises:
         ActionError: with a status of ``NOT_THE_FORMS_FAULT``; ``@page`` shows it.
@@ -154,6 +157,8 @@ def submit(
             raise
         shown = {"form": form, **context, "refusal": refused(request, error)}
         return show(request, template, shown, part=part, status=FORM_STATUS)
+    if changed and _wants_part(request):
+        return _close_dialog(changed, done)
     if done:
         messages.success(request, done)
     return lead_to(request, then(result) if callable(then) else then)
@@ -188,7 +193,23 @@ def refusal(request: HttpRequest, error: ActionError) -> HttpResponse:
     if _wants_part(request):
         text = f"{shown['message']} ({shown['code']}, {shown['request_id']})"
         return toast(HttpResponse(status=error.status), text, level="bad")
-    return render(request, "refusal.html", {"refusal": shown}, status=error.status)
+    return render(request, "errors/refusal.html", {"refusal": shown}, status=error.status)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The page for a form without its token (setting ``CSRF_FAILURE_VIEW``)."""
+    return render(request, "errors/403.html", status=403)
+
+
+def _close_dialog(changed: str, done: str) -> HttpResponse:
+    """Order counts: the dialog, from which the events rise, goes last."""
+    response = HttpResponse(status=204)
+    response["HX-Trigger"] = json.dumps({f"live:{changed}": {"event": changed}})
+    if done:
+        toast(response, done)
+    events = json.loads(response.headers["HX-Trigger"])
+    response["HX-Trigger"] = json.dumps({**events, "dialog-close": {}})
+    return response
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -23,7 +23,9 @@ PAYLOADS: dict[str, Payload] = {}
 
 def presents(
     action_name: str,
-) -> Callable[[Callable[[Actor, Result], dict[str, Any]]], Callable[[Actor, Result], dict[str, Any]]]:
+) -> Callable[
+    [Callable[[Actor, Result], dict[str, Any]]], Callable[[Actor, Result], dict[str, Any]]
+]:
     """Register the function that turns the result of ``action_name`` into its response.
 
     The function gets the actor and what the action returned; it answers a JSON object without

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 from celery import shared_task
+from django.core.cache import cache
 
 from console.core import jobs
+
+PULSE_KEY = "worker-pulse"
+"""Unix time at which a worker last did what beat asked; ``console.health`` reads it."""
+PULSE_KEPT_S = 3600
 
 
 @shared_task(name="jobs.run", acks_late=True, ignore_result=True)
@@ -19,3 +25,4 @@ def run_job(job_id: str) -> None:
 def sweep_jobs() -> None:
     """Queue stale and forgotten jobs again; beat calls it every 5 s."""
     jobs.sweep()
+    cache.set(PULSE_KEY, time.time(), PULSE_KEPT_S)

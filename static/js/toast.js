@@ -40,6 +40,7 @@ export function start() {
   document.body.addEventListener("toast", (event) => toast(event.detail.text, event.detail.level));
   document.body.addEventListener("htmx:sendError", () => toast(texts.textUnreachable, "bad"));
   document.body.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // The refusal brought its own notice.
     const status = event.detail.xhr.status;
     toast(status === 403 ? texts.textForbidden : `${texts.textRefused} (${status})`, "bad");
   });
