@@ -110,7 +110,7 @@ CONNACK_V3_SERVER_UNAVAILABLE: Final = 3
 CONNACK_V3_BAD_CREDENTIALS: Final = 4
 CONNACK_V3_NOT_AUTHORIZED: Final = 5
 
-CONNACK_RETURN_CODES: Final[dict[ReasonCode, int]] = {
+CONNACK_RETURN_CODES: Final[dict[int, int]] = {
     ReasonCode.SUCCESS: 0,
     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION: CONNACK_V3_BAD_VERSION,
     ReasonCode.CLIENT_IDENTIFIER_NOT_VALID: CONNACK_V3_BAD_CLIENT_IDENTIFIER,
@@ -139,7 +139,7 @@ SUBACK_V3_FAILURE: Final = 0x80
 
 def connack_return_code(reason: int) -> int | None:
     """Return code of a 3.1.1 CONNACK for a reason; None: close without an answer."""
-    return CONNACK_RETURN_CODES.get(ReasonCode(reason))
+    return CONNACK_RETURN_CODES.get(reason)
 
 
 def suback_code(reason: int, version: int) -> int:
