@@ -60,12 +60,13 @@ export function layout(chart) {
   const axis = {
     color: token("fg-3"),
     gridcolor: token("chart-grid"),
-    linecolor: token("chart-grid"),
     tickfont: { size: 10.5 },
     zeroline: false,
     fixedrange: true,
     automargin: false,
   };
+  // One line of labels: the day only where the window is longer than one.
+  const days = chart.until_ms - chart.from_ms > 86400000;
   const range = [new Date(chart.from_ms), new Date(chart.until_ms)];
   return {
     margin: { l: 38, r: 8, t: 8, b: 22 },
@@ -76,7 +77,15 @@ export function layout(chart) {
     legend: { orientation: "h", y: 1.12, x: 0 },
     hovermode: "x unified",
     hoverlabel: { bgcolor: token("panel"), bordercolor: token("line"), font: { color: token("fg"), size: 11 } },
-    xaxis: { ...axis, type: "date", showgrid: false, nticks: 7, range, hoverformat: "%m-%d %H:%M:%S" },
+    xaxis: {
+      ...axis,
+      type: "date",
+      range,
+      showgrid: false,
+      nticks: days ? 5 : 7,
+      tickformat: days ? "%m-%d %H:%M" : "%H:%M",
+      hoverformat: "%m-%d %H:%M:%S",
+    },
     yaxis: { ...axis, rangemode: "tozero", nticks: 5, tickformat: "~s" },
     shapes: chart.limit ? [limitLine(chart.limit)] : [],
   };

@@ -6,7 +6,7 @@ are written alike in every language (1,204); texts are translated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ def number(value: Quantity) -> str:
     """``1204`` → ``1,204``; None → a dash."""
     if value is None or value == "":
         return NOTHING
-    if isinstance(value, float) and not value.is_integer():
+    if not float(value).is_integer():
         return f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
     return f"{int(value):,}"
 
@@ -152,21 +152,45 @@ def datetime_s(value: datetime | int | None) -> SafeString | str:
 
 
 def _time_element(value: datetime | int | None, precision: str) -> SafeString | str:
-    if not value:
+    instant = _instant(value)
+    if instant is None:
         return NOTHING
-    instant = value
-    if not isinstance(instant, datetime):
-        try:
-            instant = datetime.fromtimestamp(int(instant) / 1000, UTC)
-        except (OverflowError, OSError, ValueError):
-            return str(value)
-    local = timezone.localtime(instant)
-    machine = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    written = timezone.localtime(instant).replace(tzinfo=None)
     return format_html(
         '<time class="mono nowrap" datetime="{}">{}</time>',
-        machine.replace("+00:00", "Z"),
-        local.replace(tzinfo=None).isoformat(sep=" ", timespec=precision),
+        _machine_time(instant),
+        written.isoformat(sep=" ", timespec=precision),
     )
+
+
+@register.filter
+def clock_s(value: datetime | int | None) -> SafeString | str:
+    """The time of day of a recent instant, ``08:17:26``; the whole of it as a tooltip."""
+    instant = _instant(value)
+    if instant is None:
+        return NOTHING
+    written = timezone.localtime(instant).replace(tzinfo=None)
+    return format_html(
+        '<time class="mono nowrap" datetime="{}" title="{}">{}</time>',
+        _machine_time(instant),
+        written.isoformat(sep=" ", timespec="milliseconds"),
+        written.strftime("%H:%M:%S"),
+    )
+
+
+def _instant(value: datetime | int | None) -> datetime | None:
+    """None for "never" and for what no calendar holds (a device's clock may say anything)."""
+    if not value or isinstance(value, datetime):
+        return value or None
+    try:
+        return datetime.fromtimestamp(int(value) / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _machine_time(instant: datetime) -> str:
+    text = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 @register.filter
@@ -249,7 +273,7 @@ def state_pill(state: str) -> SafeString:
 @register.simple_tag
 def region_name(code: str = "") -> str:
     """Name of a region, or of the only one; an unknown code shows as it is."""
-    regions: dict[str, str] = settings.REGIONS
+    regions: Mapping[str, object] = settings.REGIONS
     return str(regions.get(code, code) if code else next(iter(regions.values()), ""))
 
 
