@@ -114,9 +114,10 @@ class _Siblings(Generic[M]):
 class RetainedScan(Generic[M]):
     """An unfinished search; ``done`` when there is nothing more."""
 
-    __slots__ = ("_levels", "_pending", "done")
+    __slots__ = ("_levels", "_pending", "_root", "done")
 
     def __init__(self, root: _Node[M], levels: list[str]) -> None:
+        self._root = root
         self._levels = levels
         self._pending: list[_Siblings[M]] = []
         self._open(root, 0)
@@ -155,7 +156,7 @@ class RetainedScan(Generic[M]):
             if child is not None:
                 self._pending.append(_Siblings([child], depth + 1))
             return
-        if depth == 0:
+        if node is self._root:
             # [MQTT-4.7.2-1] a wildcard at the first level does not match "$…"
             nodes = [child for name, child in node.children.items() if not name.startswith("$")]
         else:

@@ -1,4 +1,4 @@
-"""Packets and their bytes, by hand from the specification; decoder and encoder run them both ways."""
+"""Packets and their bytes, by hand from the specification; decoder and encoder run both ways."""
 
 from __future__ import annotations
 
