@@ -7,9 +7,6 @@ import contextlib
 import logging
 import os
 import random
-import signal
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -34,6 +31,7 @@ from broker_runtime.control.configuration_file import ConfigurationFile
 from broker_runtime.control.configuration_keeper import ConfigurationKeeper
 from broker_runtime.control.dispatch import Dispatch
 from broker_runtime.data_folder import DataFolder, FolderUnusable
+from broker_runtime.endings import on_told_to_stop
 from broker_runtime.listeners.listeners import Listeners
 from broker_runtime.storage.base import DurableStore, Journal, StorageError, StoreHealth
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
@@ -46,7 +44,7 @@ from broker_runtime.telemetry.stream import Destination, TelemetryStream
 
 logger = logging.getLogger(__name__)
 
-DRAIN_S = 3.0
+DRAIN_S = 2.5
 """Clients have this long to take what is on its way to them (SECURITY F7)."""
 LAST_REPORTS_S = 0.5
 PACKET_OVERHEAD_BYTES = 128 * 1024
@@ -130,7 +128,7 @@ class Node:
             await self._open_storage(stack)
             stack.push_async_callback(self._drain)
             await self._broker.start()
-            self._listen_to_the_operator()
+            on_told_to_stop(self.stop, lifeline=self._options.lifeline)
             await self._serve()
             await self._until_stopped()
         logger.info("node_stopped node=%s exit_code=%s", self._options.node_id, self._exit_code)
@@ -182,11 +180,18 @@ class Node:
             stack.callback(folder.release)
         try:
             await self._store.open()
-            stack.push_async_callback(self._store.close)
+            stack.push_async_callback(self._close_store)
             await self._journal.open()
             stack.push_async_callback(self._journal.close)
         except (StorageError, OSError) as error:
             raise CannotStart(ExitCode.DATA, f"--data {self._options.data}: {error}") from error
+
+    async def _close_store(self) -> None:
+        try:
+            await self._store.close()
+        except StorageError as error:
+            logger.error("store_not_closed node=%s reason=%s", self._options.node_id, error)
+            self._exit_code = ExitCode.STORE
 
     async def _serve(self) -> None:
         control = self._options.control
@@ -233,18 +238,6 @@ class Node:
             await self._keep_created_topics()
         if self._api is not None:
             await self._api.stop()
-
-    def _listen_to_the_operator(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop, number.name)
-        if self._options.lifeline:
-            threading.Thread(
-                target=_await_end_of_input,
-                args=(loop, lambda: self.stop("lifeline")),
-                name="lifeline",
-                daemon=True,
-            ).start()
 
     async def _until_stopped(self) -> None:
         """Wait for the end; look after the store and the topics not yet reported meanwhile."""
@@ -379,12 +372,3 @@ def _rss_bytes() -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _await_end_of_input(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Read standard input to its end; a thread, because it may be a pipe, a terminal or a file."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    with contextlib.suppress(RuntimeError):  # the loop has closed: the node ended before its input
-        loop.call_soon_threadsafe(stop)

@@ -31,6 +31,13 @@ _HELP = {
     "packets_sent": "Packets sent by type.",
     "acl": "Authorization decisions by action and result.",
     "dropped": "Messages dropped by reason.",
+    "journal_lost": "Records of the message log that could not be written.",
+    "telemetry_left_out_events": "Client events given up because the console was away.",
+    "telemetry_left_out_metrics": "Metrics reports given up because the console was away.",
+    "telemetry_connected": "Whether the console takes telemetry now.",
+    "ready": "Whether clients are served as configured.",
+    "configuration_revision": "Revision of the configuration in force.",
+    "start_time_seconds": "When the process started, in seconds since 1970.",
 }
 _FAMILIES: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = (
     (re.compile(r"packets_received_(.+)"), "packets_received", ("type",)),
