@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 from console.environment import Environment, EnvironmentInvalid
 from console.keyring import Keyring, KeyringInvalid
@@ -52,15 +53,14 @@ def require_port(host: str, port: int) -> None:
         raise CannotStart(f"The console cannot listen on {host} port {port}: {cause}") from problem
 
 
-async def supervise(environment: Environment) -> None:
+async def supervise(environment: Environment, plan: Plan) -> None:
     """Run one installation until it is stopped."""
-    plan = Plan(environment, Keyring.load(environment.home))
     nodes = node_source(environment.database_url)
     await Supervisor(environment, plan=plan, nodes=nodes, leash=make_leash(), say=say).run()
 
 
-def main() -> int:
-    """Run Signalbox; return the exit status."""
+def main(make_plan: Callable[[Environment, Keyring], Plan] = Plan) -> int:
+    """Run Signalbox with the processes of a plan; return the exit status."""
     os.umask(0o077)  # what this and every process started from here writes is the user's alone
     try:
         environment = Environment.load()
@@ -69,7 +69,7 @@ def main() -> int:
         home.lock()
         require_port(environment.bind, environment.port)
         say(f"Signalbox is starting; its data is in {environment.home}")
-        asyncio.run(supervise(environment))
+        asyncio.run(supervise(environment, make_plan(environment, Keyring.load(home.path))))
     except REFUSALS as problem:
         print(f"Signalbox cannot start. {problem}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from console.supervisor import __main__ as program
@@ -76,8 +77,7 @@ def main() -> int:
     """Run the supervisor's own program, with the stand-ins and their ``manage.py``."""
     folder = Path(os.environ["SIGNALBOX_HOME"]).parent
     (folder / "manage.py").write_text(FIRST_START)
-    program.Plan = lambda environment, keyring: StandIns(environment, keyring, folder=folder)
-    return program.main()
+    return program.main(partial(StandIns, folder=folder))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Installation:
         self.web_port = web_port
         self.runtime_port = runtime_port
         self.output = folder / "output"
-        self.supervisor = None
+        self.supervisor: subprocess.Popen[bytes] | None = None
         with contextlib.closing(self.database()) as database:
             database.execute(
                 "CREATE TABLE clusters_node (node_id TEXT, cluster_public_id TEXT,"
@@ -91,7 +91,7 @@ class Installation:
         return self.output.read_text()
 
     def is_up(self):
-        assert self.supervisor.poll() is None, self.said()
+        assert self.supervisor is not None and self.supervisor.poll() is None, self.said()
         return "Signalbox is ready" in self.said() and accepts(self.runtime_port)
 
     def status(self):
