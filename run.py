@@ -2,7 +2,7 @@
 """Set Signalbox up, start it, test it: the one command a fresh machine needs.
 
 python3 run.py              start everything (the first start installs what it needs)
-python3 run.py setup        only install
+python3 run.py setup        only install; `setup tests`: what the tests and checks need as well
 python3 run.py test [...]   run every test; what follows goes to pytest
 python3 run.py check        format, lint, types, imports, migrations, translations, locks
 python3 run.py fix          repair what the formatters and the linter can repair by themselves
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
         require_platform()
         if verb not in verbs:
             raise CannotGoOn(f"{verb!r} is not a verb. There are: {', '.join(verbs)}.")
-        if rest and verb != "test":
+        if rest and verb != "test" and [verb, *rest] != ["setup", "tests"]:
             raise CannotGoOn(f"{verb} takes no arguments, but was given: {' '.join(rest)}")
         return verbs[verb](rest)
     except CannotGoOn as problem:
@@ -116,9 +116,9 @@ def up(_rest: list[str]) -> int:
     os.execv(PYTHON, [str(PYTHON), "-m", "console.supervisor"])
 
 
-def setup(_rest: list[str]) -> int:
-    """Only install what running needs."""
-    install(development=False)
+def setup(rest: list[str]) -> int:
+    """Only install what running needs, or the tests."""
+    install(development=rest == ["tests"])
     print("Signalbox is set up. Start it with: python3 run.py")
     return 0
 

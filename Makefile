@@ -1,0 +1,28 @@
+# Each verb is what CI calls. `make check test` is the definition of done.
+RUN := python3 run.py
+NODE_DATA ?= .signalbox/standalone
+NODE_LISTEN ?= 127.0.0.1:1883
+
+.PHONY: help setup run node test check fix cover lock
+help: ## list these verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+setup: ## install what running needs into .venv
+	$(RUN) setup
+run: ## start everything
+	$(RUN)
+node: setup ## start one broker alone, without a console: anonymous clients on NODE_LISTEN
+	mkdir -p $(NODE_DATA)
+	.venv/bin/python -m broker_runtime --listen $(NODE_LISTEN) --allow-anonymous --data $(NODE_DATA)
+test: ## run every test, those in the browser too
+	$(RUN) test
+check: ## format, lint, types, imports, sizes, migrations, translations, locks
+	$(RUN) check
+fix: ## repair what the formatters and the linter can repair
+	$(RUN) fix
+cover: ## which lines no test reaches (not those in the browser)
+	$(RUN) setup tests
+	.venv/bin/coverage run -m pytest -n0 -m "not browser and not e2e and not bench"
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report
+lock: ## bring the locks in step with pyproject.toml
+	$(RUN) lock
