@@ -86,7 +86,7 @@ def _is_idle(processes: dict[str, Any], *, now_s: float) -> bool:
 
     Beat asks for a sweep every 5 s; a start has ``PULSE_MAX_AGE_S`` to show the first.
     """
-    since_s = max(processes[name].get("since_ms", 0) for name in PROCESSES) / 1000
+    since_s = max(float(processes[name].get("since_ms", 0)) for name in PROCESSES) / 1000
     pulse_s = float(cache.get(PULSE_KEY) or 0)
     return now_s - max(since_s, pulse_s) > PULSE_MAX_AGE_S
 

@@ -25,7 +25,7 @@ def find_credential(secret_id: str) -> tuple[ApiKey, str] | None:
         .filter(secret_id=secret_id, enabled=True, user__is_active=True)
         .first()
     )
-    return (key, unseal(key.sealed_key, row=_row(secret_id))) if key else None
+    return (key, unseal(bytes(key.sealed_key), row=_row(secret_id))) if key else None
 
 
 def note_use(key: ApiKey) -> None:

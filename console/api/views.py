@@ -83,7 +83,7 @@ def _body(request: HttpRequest) -> bytes:
     if request.content_type != CONTENT_TYPE:
         raise InvalidRequest(
             _("The body must be %(wanted)s, not %(given)s.")
-            % {"wanted": CONTENT_TYPE, "given": request.content_type[:80] or _("empty")}
+            % {"wanted": CONTENT_TYPE, "given": (request.content_type or "")[:80] or _("empty")}
         )
     # Read, not `request.body`: a chunked body announces no length that Django could check.
     body = request.read(MAX_BODY_BYTES + 1)
