@@ -1,0 +1,137 @@
+"""Frames of the journal: what is written is read, and damage is never taken for a record."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker_runtime.storage.journal.records import (
+    FRAME_RECORDS,
+    HEADER,
+    Found,
+    Frame,
+    audience_of,
+    encode_frame,
+    frame_at,
+    frames_of,
+)
+from tests.storage.samples import FIRST_SEQ, message
+
+TEXT = st.text(max_size=20)
+NUMBER = st.integers(0, 2**62)
+DELIVERIES = st.lists(st.tuples(TEXT, st.integers(0, 2)), max_size=4)
+PUBLISHES = st.lists(
+    st.tuples(
+        st.builds(
+            message,
+            NUMBER,
+            topic=TEXT,
+            payload=st.binary(max_size=50),
+            retain=st.booleans(),
+            properties=st.binary(max_size=9),
+            expires_ms=st.none() | NUMBER,
+        ),
+        DELIVERIES,
+        TEXT,
+    ),
+    max_size=8,
+)
+STEPS = st.lists(st.tuples(NUMBER, NUMBER, TEXT, TEXT, st.integers(0, 2), TEXT), max_size=5)
+EVENTS = st.lists(st.tuples(NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT), max_size=5)
+
+
+def read_all(data: bytes) -> tuple[list[Frame], int, bool]:
+    """Frames from the start, where reading stopped, and whether everything was whole."""
+    frames: list[Frame] = []
+    offset, whole = 0, True
+    while isinstance(found := frame_at(data, offset), Found):
+        assert found.end > offset
+        offset = found.end
+        whole &= found.frame is not None
+        if found.frame is not None:
+            frames.append(found.frame)
+    return frames, offset, whole
+
+
+def written(publishes, steps, events) -> list[bytes]:
+    return [encode_frame(frame)[0] for frame in frames_of(publishes, steps, events)]
+
+
+@given(PUBLISHES, STEPS, EVENTS)
+def test_what_is_written_is_read(publishes, steps, events):
+    frames, end, whole = read_all(data := b"".join(written(publishes, steps, events)))
+    assert (end, whole) == (len(data), True)
+    rows = [(row, frame.audiences) for frame in frames for row in frame.publishes]
+    assert [(r[0], r[2], r[9], r[8], r[12]) for r, _ in rows] == [
+        (m.seq, m.topic, m.payload, m.expires_ms, result) for m, _, result in publishes
+    ]
+    assert [audience_of(a[r[13]] if r[13] >= 0 else None) for r, a in rows] == [
+        deliveries for _, deliveries, _ in publishes
+    ]
+    assert [row for frame in frames for row in frame.steps] == steps
+    assert [row for frame in frames for row in frame.events] == events
+
+
+@given(PUBLISHES, STEPS, EVENTS, st.data())
+def test_a_cut_anywhere_leaves_the_frames_before_it(publishes, steps, events, data):
+    parts = written(publishes, steps, events)
+    stream = b"".join(parts)
+    cut = data.draw(st.integers(0, len(stream)))
+    frames, end, whole = read_all(stream[:cut])
+    sizes = [sum(map(len, parts[: n + 1])) for n in range(len(parts))]
+    assert whole
+    assert len(frames) == sum(size <= cut for size in sizes)
+    assert end == max([size for size in sizes if size <= cut], default=0)
+
+
+@given(PUBLISHES, STEPS, EVENTS, st.data())
+def test_a_flipped_bit_is_noticed(publishes, steps, events, data):
+    parts = written(publishes, steps, events)
+    stream = bytearray(b"".join(parts))
+    if not stream:
+        return
+    place = data.draw(st.integers(0, len(stream) * 8 - 1))
+    stream[place // 8] ^= 1 << place % 8
+    frames, end, whole = read_all(bytes(stream))
+    assert len(frames) < len(parts)
+    assert not whole or end < len(stream)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_damage_or_incomplete_but_never_an_error(data):
+    read_all(data)
+
+
+@pytest.mark.parametrize("length", [0, 2**31, 2**32 - 1])
+def test_a_length_that_no_frame_has_is_damage_to_the_end(length):
+    data = HEADER.pack(length, 0) + b"x" * 100
+    assert frame_at(data, 0) == Found(len(data), None)
+
+
+def test_an_incomplete_frame_says_how_much_it_needs():
+    (data,) = written([(message(payload=b"x" * 1_000), [], "success")], [], [])
+    assert frame_at(data[:3], 0) == HEADER.size
+    assert frame_at(data[:-1], 0) == len(data)
+
+
+def test_frames_are_cut_by_count_and_by_bytes():
+    many = [(message(FIRST_SEQ + i), [], "success") for i in range(FRAME_RECORDS * 2 + 1)]
+    assert [f.count for f in frames_of(many, [], [])] == [FRAME_RECORDS, FRAME_RECORDS, 1]
+    large = [(message(payload=b"x" * 400_000), [], "success")] * 3
+    assert [f.count for f in frames_of(large, [], [])] == [2, 1]
+
+
+def test_a_shared_list_of_deliveries_is_written_once_a_frame():
+    shared = [(f"client-{i}", 1) for i in range(500)]
+    (frame,) = frames_of([(message(FIRST_SEQ + i), shared, "success") for i in range(9)], [], [])
+    assert len(frame.audiences) == 1
+
+
+def test_a_record_that_cannot_be_encoded_costs_only_itself():
+    good, bad = (message(), [], "success"), (message(topic="\ud800"), [], "success")
+    (frame,) = frames_of([good, bad, good], [], [])
+    data, left_out = encode_frame(frame)
+    assert left_out == 1
+    (kept,), _, _ = read_all(data)
+    assert kept.count == 2
