@@ -95,7 +95,7 @@ class Properties:
 @dataclass(slots=True, kw_only=True)
 class Will:
     """The will of a CONNECT. ``properties`` may hold ``will_delay_s`` and ``message_expiry_s``
-    beside what travels with the message; ``codec.publish.forwardable_block`` gives the latter as
+    beside what travels with the message; ``codec.properties.forwardable_block`` gives the latter as
     bytes for ``StoredMessage``."""
 
     topic: str

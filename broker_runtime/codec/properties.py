@@ -260,8 +260,6 @@ def _write_value(rule: PropertyRule, value: object) -> bytes:
         assert isinstance(value, bytes)
         return binary_bytes(value)
     assert isinstance(value, int)
-    if kind is Kind.VARINT:
-        return varint_bytes(value)
     size = 1 if kind is Kind.BYTE else 2 if kind is Kind.UINT16 else 4
     return value.to_bytes(size, "big")
 

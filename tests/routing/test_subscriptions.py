@@ -247,8 +247,14 @@ def test_activity_counts_online_subscribers_by_first_level(tree):
     tree.set_online("a", False)
     tree.set_online("a", False)
     assert tree.activity("home") == (1, 1)
-    tree.remove_subscriber("b")
+    tree.set_online("a", True)
+    assert tree.activity("home") == (2, 2), "what it kept counts again"
+    tree.unsubscribe("a", "home/#")
+    assert tree.activity("home") == (1, 1), "the other client still subscribes"
     tree.set_online("b", False)
+    assert tree.activity("home") == (0, 0), "the last one went offline"
+    tree.set_online("b", True)
+    tree.remove_subscriber("b")
     assert tree.activity("home") == (0, 0)
 
 
