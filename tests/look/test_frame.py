@@ -39,7 +39,12 @@ def test_only_pages_that_exist_are_in_the_navigation() -> None:
 @pytest.mark.urls(__name__)
 @pytest.mark.parametrize(
     ("at", "opened"),
-    [("/", ["/"]), ("/clusters/", ["/clusters/"]), ("/clusters/mqtt-x/topics/", ["/clusters/"])],
+    [
+        ("/", ["/"]),
+        ("/clusters/", ["/clusters/"]),
+        ("/clusters/mqtt-x/topics/", ["/clusters/"]),
+        ("/clusters-of-others/", []),
+    ],
 )
 def test_the_entry_of_the_open_page_is_marked(at: str, opened: list[str]) -> None:
     assert [entry["address"] for entry in _entries(at) if entry["is_open"]] == opened

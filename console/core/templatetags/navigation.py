@@ -57,7 +57,8 @@ def navigation(context: Context) -> dict[str, Any]:
 
 
 def _is_open(address: str, path: str) -> bool:
-    return path == address if address == "/" else path.startswith(address)
+    below = address.rstrip("/") + "/"
+    return path == address or (address != "/" and path.startswith(below))
 
 
 def _address(url_name: str) -> str:
