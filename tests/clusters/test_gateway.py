@@ -23,7 +23,7 @@ def node_port(tmp_path):
     started, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
 
-    async def serve():
+    async def serve() -> None:
         node = FakeNode(tmp_path, "sensor-1", "sensor-2")
         await node.api.start("127.0.0.1", port)
         started.set()
@@ -165,7 +165,7 @@ def test_an_answer_cut_short_is_unreachable(answering):
     gateway.close()
 
 
-def test_many_threads_share_one_gateway(gateway):
+def test_many_threads_share_one_gateway(gateway: NodeGateway) -> None:
     def ask(number: int) -> int:
         if number % 2:
             return gateway.query(GetNodeState(), timeout_s=10).connections
