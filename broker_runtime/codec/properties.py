@@ -38,8 +38,8 @@ WILL: Final = 0
 """Stands for "will properties" where a packet type is asked for (type 0 is reserved)."""
 
 MAX_USER_PROPERTIES: Final = 2_000
-"""User properties of one block; more is refused with 0x95 (P18). A packet of 4 MB could hold
-800,000: half a second of CPU and 150 MB of objects. Precedent: node.js takes 2,000 HTTP headers."""
+"""User properties of one block; more is refused with 0x95 (P18). Without the limit a packet of
+4 MB, 590,000 of them, took 0.4 s and at least 35 MB (Python 3.11, 2 vCPU, 2026-11-20)."""
 
 
 class Kind(IntEnum):

@@ -20,7 +20,7 @@ def _fits(text: str) -> bool:
 
 def valid_topic_name(topic: str) -> bool:
     """Whether a message may be published to it."""
-    return _fits(topic) and "+" not in topic and "#" not in topic  # [MQTT-4.7.1-1]
+    return _fits(topic) and "+" not in topic and "#" not in topic  # [MQTT-4.7.0-1]
 
 
 def valid_topic_filter(topic_filter: str) -> bool:

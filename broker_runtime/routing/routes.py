@@ -135,7 +135,7 @@ class Route(Generic[S]):
     """What a topic matches. Current while ``route.version == tree.version``; else match again.
 
     ``direct``: one delivery for each subscriber. ``shared``: the groups, each to get one copy
-    [MQTT-4.8.2-4]. Callers change neither.
+    (MQTT 5.0 §4.8.2). Callers change neither.
     """
 
     __slots__ = ("direct", "shared", "version")

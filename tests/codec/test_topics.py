@@ -27,7 +27,7 @@ def test_a_topic_name_is_valid(topic):
     "topic", ["", "a/+", "#", "a#", "a\x00b", "a" * 65_536, "温" * 21_846], ids=repr
 )
 def test_a_topic_name_is_not_valid(topic):
-    """P15 [MQTT-4.7.1-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-4.7.3-3]"""
+    """P15 [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-4.7.3-3]"""
     assert not valid_topic_name(topic)
 
 

@@ -78,7 +78,7 @@ VALID: list[Valid] = [
         5,
         Connect(protocol_version=5, client_id="", clean_start=True, keep_alive_s=10, password=b"t"),
         b"\x10\x10\x00\x04MQTT\x05"
-        b"\x42"  # password, clean start [MQTT-3.1.2-17]
+        b"\x42"  # password, clean start
         b"\x00\x0a"  # keep-alive 10 s
         b"\x00"  # no properties
         b"\x00\x00"  # empty client id [MQTT-3.1.3-6]

@@ -115,7 +115,7 @@ def test_a_removed_subscriber_leaves_nothing_behind(tree):
 
 
 def test_a_shared_group_is_given_apart_and_takes_turns(tree):
-    """[MQTT-4.8.2-4]"""
+    """MQTT 5.0 §4.8.2"""
     for name in ("a", "b", "c"):
         tree.subscribe(name, "$share/g/t/+", AT_1)
     tree.subscribe("a", "$share/h/t/1", AT_2)
