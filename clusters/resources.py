@@ -27,6 +27,8 @@ node_seen = Signal()
 """Sent when a node said which configuration it holds, with ``node_id`` and ``revision``; what it
 lacks is then pushed.
 """
+topics_seen = Signal()
+"""Sent when a runtime created first-level topics, with ``cluster_public_id`` and ``names``."""
 
 
 class InstanceNotReady(FailedOperation):

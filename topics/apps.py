@@ -14,3 +14,7 @@ class TopicsConfig(AppConfig):
     def ready(self) -> None:
         """Tell the clusters what to count."""
         from topics import receivers  # noqa: F401  # loaded for its registrations
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from topics import receivers  # noqa: F401  # loaded for its registrations

@@ -1,0 +1,1 @@
+"""Live pages: one WebSocket that tells a page what changed."""
