@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from django import forms
@@ -87,12 +88,13 @@ class PolicyDocumentField(forms.Field):
 
     def to_python(self, value: Any) -> Any:
         """The document; its text is read strictly (SECURITY C19)."""
-        if not isinstance(value, str) or not value:
-            return value
-        if len(value) > MAX_DOCUMENT:
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text) > MAX_DOCUMENT:
             raise ValidationError(
                 _("a policy has at most %(most)s characters."), params={"most": MAX_DOCUMENT}
             )
+        if not isinstance(value, str) or not value:
+            return value
         try:
             return strict_loads(value)
         except JsonInvalid as error:

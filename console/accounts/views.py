@@ -8,7 +8,6 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -40,6 +39,10 @@ from console.core.pages import (
     show,
     submit,
 )
+
+
+HOME = "/"
+"""Leads those who are signed in to the overview (``console.api.views``)."""
 
 
 class SignInForm(forms.Form):
@@ -137,7 +140,7 @@ def password_change(request: PageRequest) -> HttpResponse:
 
     def keep_session(user: object) -> str:
         update_session_auth_hash(request, user)  # type: ignore[arg-type]  # change_password returns the user
-        return "overview"
+        return HOME
 
     return submit(
         request, form, template, context, then=keep_session, done=_("The password is changed.")
@@ -196,10 +199,8 @@ def api_key_delete(request: PageRequest, secret_id: str) -> HttpResponse:
 
 
 def _local(address: str) -> str:
-    """The address when it lies in this console, else the overview (SECURITY C14)."""
-    if url_has_allowed_host_and_scheme(address, allowed_hosts=None):
-        return address
-    return reverse("overview")
+    """The address when it lies in this console, else its front door (SECURITY C14)."""
+    return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else HOME
 
 
 def _remember_language(response: HttpResponse, language: str) -> None:
