@@ -12,9 +12,5 @@ class TopicsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the clusters what to count."""
-        from topics import receivers  # noqa: F401  # loaded for its registrations
-
-    def ready(self) -> None:
-        """Connect the receivers."""
+        """Tell the clusters what to count, and hear of new topics."""
         from topics import receivers  # noqa: F401  # loaded for its registrations
