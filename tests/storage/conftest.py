@@ -6,6 +6,7 @@ import pytest
 
 from broker_runtime.storage.local.store import LocalStore
 from broker_runtime.storage.memory import MemoryStore
+from tests.storage.workbench import Bench
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -26,3 +27,11 @@ async def local(tmp_path):
     await kept.open()
     yield kept
     await kept.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """An empty journal folder, driven by hand."""
+    made = Bench(tmp_path)
+    yield made
+    made.close()

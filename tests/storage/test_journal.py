@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from broker_runtime.codec.packets import Properties
@@ -32,7 +34,14 @@ def event(at_ms: int, client_id: str = "c", kind: str = "connected") -> ClientEv
     )
 
 
-def step(stage, at_ms, client_id, packet_type, qos, result="success"):
+def step(
+    stage: Literal["produce", "consume"],
+    at_ms: int,
+    client_id: str,
+    packet_type: str,
+    qos: int,
+    result: str = "success",
+) -> TraceStep:
     return TraceStep(
         stage=stage,
         at_ms=at_ms,
@@ -222,7 +231,7 @@ async def test_memory_keeps_the_newest_within_its_bounds():
     assert await ids(journal) == [60_000_001]
 
 
-async def ids(journal):
+async def ids(journal: MemoryJournal) -> list[int]:
     return [int(m.message_id, 16) - FIRST_SEQ for m in await journal.list_messages(query())]
 
 

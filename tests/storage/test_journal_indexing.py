@@ -1,4 +1,4 @@
-"""The indexer and the search, in this process and step by step."""
+"""The indexer, in this process and step by step: everything once, whatever happens."""
 
 from __future__ import annotations
 
@@ -6,78 +6,18 @@ import os
 import random
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from broker_runtime.codec.topics import matches
-from broker_runtime.storage.base import MessageQuery, StorageError
-from broker_runtime.storage.descriptions import Step
-from broker_runtime.storage.journal import indexing, layout, search
+from broker_runtime.storage.journal import hours, indexing, layout
 from broker_runtime.storage.journal.hours import HourFile
 from broker_runtime.storage.journal.indexing import Indexer, Progress
-from broker_runtime.storage.journal.records import EventRow, Pending, encode_frame, frames_of
-from broker_runtime.storage.journal.resume import resume
-from broker_runtime.storage.journal.search import Search, prefix_range
-from broker_runtime.storage.journal.segments import SegmentWriter
+from broker_runtime.storage.journal.search import Search
 from tests.storage.samples import FIRST_SEQ, NOW_MS, message
+from tests.storage.workbench import Bench
 
 HOUR_US = layout.HOUR_US
-
-
-class Bench:
-    """A journal folder, its writer and its indexer, driven by hand."""
-
-    def __init__(self, folder: Path, **options: int) -> None:
-        self.folder = folder
-        self.now_ms = NOW_MS
-        self.options = options
-        self.restart_writer()
-        self.indexer = Indexer(folder, lambda: self.now_ms)
-
-    def restart_writer(self) -> None:
-        self.writer = SegmentWriter(self.folder, resume(self.folder)[0], **self.options)
-        self.writer.open()
-
-    def restart_indexer(self) -> None:
-        self.indexer.close()
-        retention_s = self.indexer.retention_s
-        self.indexer = Indexer(self.folder, lambda: self.now_ms)
-        self.indexer.retention_s = retention_s
-
-    def write(
-        self,
-        publishes: Iterable[Pending] = (),
-        steps: Iterable[Step] = (),
-        events: Iterable[EventRow] = (),
-    ) -> None:
-        for frame in frames_of(list(publishes), list(steps), list(events)):
-            assert self.writer.append(encode_frame(frame)[0])
-
-    def write_messages(self, *seqs: int, **changes: object) -> None:
-        self.write([(message(seq, **changes), [("r", 1)], "success") for seq in seqs])
-
-    def index(self) -> None:
-        while self.indexer.step():
-            pass
-
-    def found(self, topic_filter: str = "#", from_ms: int = 0, limit: int = 1024) -> list[int]:
-        rows = Search(self.folder).list_messages(MessageQuery(topic_filter, from_ms, limit))
-        return [int(row.message_id, 16) for row in rows]
-
-    def close(self) -> None:
-        self.indexer.close()
-        self.writer.close()
-
-
-@pytest.fixture
-def bench(tmp_path):
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 def test_records_are_indexed_once_and_segments_deleted_when_done(tmp_path):
@@ -273,98 +213,25 @@ def test_many_hours_are_written_with_few_files_open(bench):
     assert len(bench.indexer._open_hours) <= indexing.OPEN_HOURS
 
 
-def test_after_the_clock_went_back_nothing_is_missed_and_order_stays(bench):
-    """F6: sequences stay ahead of the clock until it has caught up."""
-    ahead = FIRST_SEQ + 10 * 60_000_000
-    bench.write([(message(ahead), [], "success")])
-    bench.write([(message(ahead + 1, stored_ms=NOW_MS), [], "success")])
-    bench.write([(message(ahead + 2, stored_ms=NOW_MS + 60_000), [], "success")])
+def test_a_record_that_the_index_cannot_hold_costs_only_its_frame(bench, caplog):
+    bench.write_messages(FIRST_SEQ)
+    bench.write(steps=[(FIRST_SEQ, 2**64 - 1, "r", "PUBACK", 1, "success")])
+    bench.write_messages(FIRST_SEQ + 1)
     bench.index()
-    assert bench.found(from_ms=NOW_MS) == [ahead, ahead + 1, ahead + 2]
-    assert bench.found(from_ms=NOW_MS + 1) == [ahead, ahead + 2]
+    assert bench.found() == [FIRST_SEQ, FIRST_SEQ + 1]
+    assert "cannot be indexed" in caplog.text
+    assert bench.indexer.position == bench.writer.position
 
 
-LEVELS = st.sampled_from(["a", "b", "c", "", "$s", "+", "\U0010ffff", "日"])
-TOPIC = st.lists(LEVELS.filter(lambda level: level != "+"), min_size=1, max_size=4).map("/".join)
-FILTER = st.builds(
-    lambda levels, tail: "/".join(levels) + tail,
-    st.lists(LEVELS, min_size=1, max_size=4),
-    st.sampled_from(["", "", "/#"]),
-) | st.just("#")
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    messages=st.lists(st.tuples(TOPIC.filter(bool), st.integers(1, HOUR_US)), max_size=40),
-    filters=st.lists(FILTER.filter(bool), min_size=1, max_size=6),
-    from_ms=st.integers(NOW_MS - 10, NOW_MS + 20 * layout.HOUR_MS),
-    limit=st.integers(1, 20),
-    few=st.sampled_from([0, 2, 50]),
-    scanned=st.sampled_from([1, 3, 20_000]),
-)
-def test_every_query_agrees_with_the_obvious_answer(
-    tmp_path_factory, messages, filters, from_ms, limit, few, scanned
-):
-    bench = Bench(tmp_path_factory.mktemp("journal"))
-    seq, sent = FIRST_SEQ, []
-    for topic, gap in messages:
-        seq += gap
-        sent.append(message(seq, topic=topic))
-    bench.write([(m, [], "success") for m in sent])
+def test_numbers_given_are_forgotten_in_time_and_stay_right(bench, monkeypatch):
+    monkeypatch.setattr(hours, "KNOWN_TOPICS", 2)
+    monkeypatch.setattr(hours, "KNOWN_AUDIENCE_BYTES", 10)
+    for i in range(30):
+        sent = message(FIRST_SEQ + i, topic=f"t/{i % 5}")
+        bench.write([(sent, [(f"reader-{i % 4}", 1)], "success")])
     bench.index()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "FEW_TOPICS", few)
-        patch.setattr(search, "SCAN_ROWS", scanned)
-        for topic_filter in [*filters, *(m.topic for m in sent[:3])]:
-            assert (
-                bench.found(topic_filter, from_ms, limit)
-                == [
-                    m.seq for m in sent if m.stored_ms >= from_ms and matches(topic_filter, m.topic)
-                ][:limit]
-            )
-    bench.close()
-
-
-@pytest.mark.parametrize(
-    ("topic_filter", "low", "high"),
-    [
-        ("a/b/+/c", "a/b/", "a/b0"),
-        ("a/b/#", "a/b", "a/c"),
-        ("#", "", None),
-        ("+/a", "", None),
-        ("x\U0010ffff/#", "x\U0010ffff", "y"),
-        ("\ud7ff/#", "\ud7ff", "\ue000"),
-    ],
-)
-def test_the_range_of_topics_that_a_filter_can_match(topic_filter, low, high):
-    assert prefix_range(topic_filter) == (low, high)
-
-
-def test_a_rare_message_among_many_topics_is_found(bench, monkeypatch):
-    monkeypatch.setattr(search, "SCAN_ROWS", 100)
-    for i in range(3_000):
-        bench.write_messages(FIRST_SEQ + i, topic=f"site/{i % 300}/noise")
-    rare = [FIRST_SEQ + 10_000 + i for i in range(100)]
-    bench.write([(message(seq, topic=f"site/{seq % 100}/rare"), [], "success") for seq in rare])
-    bench.index()
-    assert bench.found("site/+/rare") == rare
-
-
-def test_a_query_without_time_says_so_instead_of_nothing_found(bench):
-    """C18: `#` over a long range is bounded."""
-    bench.write_messages(*(FIRST_SEQ + i for i in range(1_000)))
-    bench.index()
-    hasty = Search(bench.folder, budget_s=0)
-    with pytest.raises(StorageError, match="narrower filter or a later start"):
-        hasty.list_messages(MessageQuery("nothing/+", 0, 10))
-
-
-def test_an_hour_that_vanishes_during_a_query_is_left_out(bench, monkeypatch):
-    bench.write_messages(FIRST_SEQ, FIRST_SEQ + HOUR_US)
-    bench.index()
-    listed = layout.hours(bench.folder)
-    layout.remove_database(listed[0][1])
-    monkeypatch.setattr(layout, "hours", lambda _: listed)
-    assert bench.found() == [FIRST_SEQ + HOUR_US]
+    assert bench.found("t/3") == [FIRST_SEQ + i for i in range(30) if i % 5 == 3]
+    for i in range(30):
+        trace = Search(bench.folder).get_trace(message(FIRST_SEQ + i).message_id)
+        assert trace is not None
+        assert trace[1].client_id == f"reader-{i % 4}"

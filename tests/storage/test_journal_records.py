@@ -11,6 +11,7 @@ from broker_runtime.storage.journal.records import (
     HEADER,
     Found,
     Frame,
+    Pending,
     audience_of,
     encode_frame,
     frame_at,
@@ -116,9 +117,11 @@ def test_an_incomplete_frame_says_how_much_it_needs():
 
 
 def test_frames_are_cut_by_count_and_by_bytes():
-    many = [(message(FIRST_SEQ + i), [], "success") for i in range(FRAME_RECORDS * 2 + 1)]
+    many: list[Pending] = [
+        (message(FIRST_SEQ + i), [], "success") for i in range(FRAME_RECORDS * 2 + 1)
+    ]
     assert [f.count for f in frames_of(many, [], [])] == [FRAME_RECORDS, FRAME_RECORDS, 1]
-    large = [(message(payload=b"x" * 400_000), [], "success")] * 3
+    large: list[Pending] = [(message(payload=b"x" * 400_000), [], "success")] * 3
     assert [f.count for f in frames_of(large, [], [])] == [2, 1]
 
 
@@ -129,7 +132,8 @@ def test_a_shared_list_of_deliveries_is_written_once_a_frame():
 
 
 def test_a_record_that_cannot_be_encoded_costs_only_itself():
-    good, bad = (message(), [], "success"), (message(topic="\ud800"), [], "success")
+    good: Pending = (message(), [], "success")
+    bad: Pending = (message(topic="\ud800"), [], "success")
     (frame,) = frames_of([good, bad, good], [], [])
     data, left_out = encode_frame(frame)
     assert left_out == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class FaultyConnection(sqlite3.Connection):
     statement = ""
     error = ""
 
-    def execute(self, sql, *parameters):
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
         if self.statement and sql.startswith(self.statement):
             raise sqlite_error(self.error)
         return super().execute(sql, *parameters)
@@ -210,3 +211,52 @@ def test_what_an_error_means(name, committing, expected):
 def test_an_error_that_is_not_of_sqlite_is_of_the_write():
     error = UnicodeEncodeError("utf-8", "x", 0, 1, "no")
     assert fault_of(error, committing=False) is Fault.WRITE
+
+
+async def test_f04_a_rollback_that_fails_is_final(make_store):
+    class Disk(FaultyConnection):
+        def execute(self, sql, *parameters):
+            if sql == "ROLLBACK" and self.statement:
+                raise sqlite_error("SQLITE_IOERR_WRITE")
+            return super().execute(sql, *parameters)
+
+    store = make_store(Disk)
+    await store.open()
+    Disk.statement, Disk.error = "COMMIT", "SQLITE_FULL"
+    assert isinstance(await outcome(store.append, message()), Unavailable)
+    assert store.health()[0] is StoreHealth.FAILED
+    Disk.statement = ""
+    await store.close()
+
+
+async def test_trimming_large_messages_keeps_each_transaction_short(make_store, monkeypatch):
+    monkeypatch.setattr(writer, "TRIM_BYTES", 25_000)
+    commits: list[str] = []
+
+    class Counting(sqlite3.Connection):
+        def execute(self, sql, *parameters):
+            if sql.startswith("DELETE FROM log"):
+                commits.append(sql)
+            return super().execute(sql, *parameters)
+
+    store = make_store(Counting)
+    await store.open()
+    for i in range(20):
+        await keep(store.append, message(FIRST_SEQ + i, payload=b"x" * 10_000))
+    store.trim(FIRST_SEQ + 19)
+    async with asyncio.timeout(10):
+        while await store.replay(0, 1):  # noqa: ASYNC110  # another thread deletes
+            await asyncio.sleep(0.005)
+    assert len(commits) == 10
+    await store.close()
+
+
+async def test_a_store_that_cannot_be_opened_releases_its_folder(make_store):
+    class Disk(FaultyConnection):
+        statement, error = "PRAGMA journal_mode", "SQLITE_CANTOPEN"
+
+    with pytest.raises(StorageError, match="cannot be opened"):
+        await make_store(Disk).open()
+    store = make_store(sqlite3.Connection)
+    await store.open()
+    await store.close()

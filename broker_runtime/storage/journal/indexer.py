@@ -39,15 +39,18 @@ class Lifeline:
     def __init__(self, descriptor: int = 0) -> None:
         self.is_cut = False
         self._descriptor = descriptor
-        self._rest = b""
+        self._heard = b""
 
-    def lines(self, wait_s: float) -> list[str]:
-        """Whole lines that came within the time; sets ``is_cut`` at the end of input."""
-        if not select.select([self._descriptor], [], [], wait_s)[0]:
-            return []
-        said = os.read(self._descriptor, 65_536)
-        self.is_cut = not said
-        *lines, self._rest = (self._rest + said).split(b"\n")
+    def wait(self, wait_s: float) -> None:
+        """Listen until something comes or the time is over; sets ``is_cut`` at the end of input."""
+        if select.select([self._descriptor], [], [], wait_s)[0]:
+            said = os.read(self._descriptor, 65_536)
+            self.is_cut = not said
+            self._heard += said
+
+    def lines(self) -> list[str]:
+        """Whole lines heard since the last call."""
+        *lines, self._heard = self._heard.split(b"\n")
         return [line.decode("ascii", "replace") for line in lines]
 
 
@@ -66,10 +69,11 @@ class Work:
         """Index until the lifeline is cut."""
         wait_s = 0.0
         while True:
-            for line in self._lifeline.lines(wait_s):
-                self._obey(line)
+            self._lifeline.wait(wait_s)
             if self._lifeline.is_cut:
                 return
+            for line in self._lifeline.lines():
+                self._obey(line)
             wait_s = self._index()
 
     def _obey(self, line: str) -> None:
@@ -107,8 +111,7 @@ def take_lock(folder: Path, lifeline: Lifeline) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lifeline.lines(LOCK_POLL_S)
-            time.sleep(LOCK_POLL_S)
+            lifeline.wait(LOCK_POLL_S)
         else:
             return descriptor
     os.close(descriptor)

@@ -76,8 +76,7 @@ def frames_of(
     """Cut what has gathered into frames.
 
     A list of deliveries that several publishes share (the same object) is encoded once a frame, so
-    a fan-out to 500 costs its publish one number. 2026-11-20, one core, 200 B payload, 1 delivery,
-    frame encoded: 0.33 us a publish.
+    a fan-out to 500 costs its publish one number.
     """
     rows: list[PublishRow] = []
     audiences: list[bytes] = []

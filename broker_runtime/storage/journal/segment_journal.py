@@ -102,8 +102,9 @@ class SegmentJournal:
             os.close(self._lock)
             self._lock = None
 
-    # Appending. 2026-11-20, Python 3.11, one core: `published` 0.17 us, of which the list append
-    # and its tuple are 0.06; encoding and writing at the flush 0.35 us (1 delivery, 200 B).
+    # Appending. 2026-11-20, Python 3.11, one busy core, 100,000 publishes of 200 B, one delivery
+    # each: `published` 0.47 us, of which the list append and its tuple are 0.41 (garbage collection
+    # included); encoding and writing them at the flush 0.43 us. Indexed meanwhile: 160,000 rows/s.
 
     def published(
         self, message: StoredMessage, deliveries: Sequence[tuple[str, int]], result: str

@@ -16,6 +16,8 @@ from broker_runtime.storage.local.writes import Outcome, Trim, Write, apply_all
 
 logger = logging.getLogger(__name__)
 
+# 2026-11-20, two shared cores, 64 B, appends in flight → acknowledged per second: 1 → 6,100;
+# 100 → 165,000; 2,000 → 205,000.
 GATHER_S = 0.002
 BACKLOG_WRITES = 500
 """A batch this large waits ``GATHER_S`` for more: with 2,000 messages in flight 1.3 times faster
