@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from clusters import lifecycle
 from clusters.gateway import (
     Client,
     ClientPage,
@@ -14,7 +21,12 @@ from clusters.gateway import (
     NodeRefused,
     Subscription,
 )
+from clusters.waiting import Clock
+from console.core import jobs
+from console.core.models import Job
 from tests.cast import FakeGateway
+from tests.clusters.worker import FakeClock, Killed
+from tests.provisioning.fake_node import FakeNode
 
 THERMOMETER = Client(
     client_id="thermometer",
@@ -58,3 +70,64 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
     )
     monkeypatch.setattr("clusters.nodes.gateway_of", lambda node: gateway)
     return gateway
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of the lifecycle jobs."""
+    fake = FakeClock()
+    monkeypatch.setattr(lifecycle, "CLOCK", Clock(now_s=lambda: fake.now, pause=fake.pause))
+    return fake
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    """The node of whatever cluster is made; it runs when its row says that it should."""
+    fake = FakeNode()
+    monkeypatch.setattr("console.provisioning.gateway_of", lambda row: fake)
+    monkeypatch.setattr("clusters.waiting.gateway_of", lambda row: fake)
+    return fake
+
+
+@pytest.fixture
+def home(settings: Any, tmp_path: Path) -> Path:
+    """A home with three MQTT ports that are free on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        first = probe.getsockname()[1]
+    settings.ENVIRONMENT = dataclasses.replace(
+        settings.ENVIRONMENT, home=tmp_path, mqtt_ports=range(first, first + 3)
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def bindable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Ports that other programs hold; tests add to it."""
+    held: set[int] = set()
+    monkeypatch.setattr("clusters.ports.is_bindable", lambda host, port: port not in held)
+    monkeypatch.setattr(
+        "clusters.services.lifecycle.is_bindable", lambda host, port: port not in held
+    )
+    return held
+
+
+@pytest.fixture
+def stage(clock: FakeClock, node: FakeNode, home: Path, bindable: set[int]) -> None:
+    """Nothing takes real time, real ports or a real node."""
+
+
+@pytest.fixture
+def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have the worker die when it announces a step."""
+    advance = jobs._advance
+
+    def arm(step: int) -> None:
+        def maybe_die(job: Job, number: int, step_name: str) -> None:
+            if number == step:
+                monkeypatch.setattr(jobs, "_advance", advance)
+                raise Killed
+            advance(job, number, step_name)
+
+        monkeypatch.setattr(jobs, "_advance", maybe_die)
+
+    return arm

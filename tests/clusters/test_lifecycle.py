@@ -1,151 +1,36 @@
-"""Jobs that bring clusters to life and remove them, and what a worker's death at each step costs:
-nothing.
-"""
+"""Jobs that bring clusters to life, and what a worker's death at each step costs: nothing."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from clusters import lifecycle, node_folder
 from clusters.gateway import NodeRefused
 from clusters.models import Cluster, Endpoint, Node
 from clusters.services import lifecycle as steps
-from clusters.services.instances import create_instance, delete_instance, retry_create_instance
-from clusters.waiting import Clock
+from clusters.services.instances import delete_instance, retry_create_instance
 from console.core import jobs
 from console.core.actions import REGISTRY, snake_case
 from console.core.actors import Actor, system_actor
 from console.core.errors import ActionError, UnauthorizedOperation
 from console.core.models import AuditEntry, Job
-from tests.cast import make_cluster
+from tests.clusters.worker import (
+    FakeClock,
+    Killed,
+    die_and_be_replaced,
+    newest_job,
+    start,
+    work_on,
+)
 from tests.provisioning.fake_node import FakeNode
-from topics.models import Topic
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("stage")]
 
 STEPS = (1, 2, 3, 4)
-
-
-class Killed(BaseException):
-    """The worker was killed: nothing of it runs any more, not even an ``except``."""
-
-
-class FakeClock:
-    """Time passes only when somebody pauses; ``during`` runs in every pause."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.during: Callable[[], None] = lambda: None
-
-    def pause(self, seconds: float) -> None:
-        self.now += seconds
-        self.during()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    fake = FakeClock()
-    monkeypatch.setattr(lifecycle, "CLOCK", Clock(now_s=lambda: fake.now, pause=fake.pause))
-    return fake
-
-
-@pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
-    """The node of whatever cluster is made; it runs when its row says that it should."""
-    fake = FakeNode()
-    monkeypatch.setattr("console.provisioning.gateway_of", lambda row: fake)
-    monkeypatch.setattr("clusters.waiting.gateway_of", lambda row: fake)
-    return fake
-
-
-@pytest.fixture
-def home(settings: Any, tmp_path: Path) -> Path:
-    """A home with three MQTT ports that are free on this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        first = probe.getsockname()[1]
-    settings.ENVIRONMENT = dataclasses.replace(
-        settings.ENVIRONMENT, home=tmp_path, mqtt_ports=range(first, first + 3)
-    )
-    return tmp_path
-
-
-@pytest.fixture
-def bindable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Ports that other programs hold; tests add to it."""
-    held: set[int] = set()
-    monkeypatch.setattr("clusters.ports.is_bindable", lambda host, port: port not in held)
-    monkeypatch.setattr(
-        "clusters.services.lifecycle.is_bindable", lambda host, port: port not in held
-    )
-    return held
-
-
-@pytest.fixture(autouse=True)
-def stage(clock: FakeClock, node: FakeNode, home: Path, bindable: set[int]) -> None:
-    """Nothing here takes real time, real ports or a real node."""
-
-
-def start(owner: Actor, name: str = "north") -> Cluster:
-    return create_instance(owner, instance_type="BASIC", name=name, sku_code="basic_2k")
-
-
-def newest_job(cluster: Cluster) -> Job:
-    job = Job.objects.filter(subject=cluster.public_id).first()
-    assert job is not None
-    return job
-
-
-def work_on(cluster: Cluster) -> Job:
-    """A worker does the newest job of the cluster."""
-    job = newest_job(cluster)
-    assert jobs.run(job.id)
-    job.refresh_from_db()
-    return job
-
-
-def deletable(owner: Actor) -> Cluster:
-    """A running cluster with a folder full of data, whose deletion was asked for."""
-    cluster = make_cluster(owner.account_uin)
-    folder = node_folder.path_of(cluster.nodes.get().node_id)
-    folder.mkdir(parents=True)
-    (folder / "sessions").write_bytes(b"data")
-    delete_instance(owner, cluster=cluster)
-    return cluster
-
-
-@pytest.fixture
-def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Have the worker die when it announces a step."""
-    advance = jobs._advance
-
-    def arm(step: int) -> None:
-        def maybe_die(job: Job, number: int, step_name: str) -> None:
-            if number == step:
-                monkeypatch.setattr(jobs, "_advance", advance)
-                raise Killed
-            advance(job, number, step_name)
-
-        monkeypatch.setattr(jobs, "_advance", maybe_die)
-
-    return arm
-
-
-def die_and_be_replaced(cluster: Cluster) -> Job:
-    """The worker dies on its job; its heartbeat grows old; another worker takes over."""
-    job = newest_job(cluster)
-    with pytest.raises(Killed):
-        jobs.run(job.id)
-    assert not jobs.run(job.id), "nobody takes a job whose heartbeat is fresh"
-    Job.objects.update(heartbeat_at=timezone.now() - datetime.timedelta(seconds=60))
-    return work_on(cluster)
 
 
 def test_a_cluster_is_brought_to_life(owner: Actor, node: FakeNode) -> None:
@@ -298,20 +183,6 @@ def test_a_worker_killed_at_any_step_of_creation_loses_nothing(
     assert (Node.objects.count(), Endpoint.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_worker_killed_at_any_step_of_deletion_loses_nothing(
-    step: int, owner: Actor, node: FakeNode, killed_at: Callable[[int], None]
-) -> None:
-    cluster = deletable(owner)
-    node.answers = False
-    killed_at(step)
-    job = die_and_be_replaced(cluster)
-    assert (job.state, job.attempt) == (Job.State.SUCCEEDED, 2)
-    assert not Cluster.objects.exists()
-    assert not Node.objects.exists()
-    assert not node_folder.path_of(f"{cluster.public_id}-n0").exists()
-
-
 def test_a_worker_killed_after_the_last_step_leaves_a_job_that_ends_well(
     owner: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,65 +215,6 @@ def test_a_worker_that_was_only_slow_stops_when_another_one_took_over(
     assert (job.state, job.attempt) == (Job.State.RUNNING, 7)
     cluster.refresh_from_db()
     assert cluster.state == Cluster.State.CREATING
-
-
-def test_deletion_stops_the_node_then_removes_its_data_and_its_rows(
-    owner: Actor, node: FakeNode, clock: FakeClock
-) -> None:
-    cluster = deletable(owner)
-    folder = node_folder.path_of(f"{cluster.public_id}-n0")
-    seen: list[tuple[str, bool]] = []
-
-    def look() -> None:
-        seen.append((Node.objects.get().desired_state, folder.exists()))
-        node.answers = clock.now < 1
-
-    clock.during = look
-    assert work_on(cluster).state == Job.State.SUCCEEDED
-    assert set(seen) == {("stopped", True)}, "data stays as long as the node runs"
-    assert not folder.exists()
-    assert not Cluster.objects.exists()
-    assert not Endpoint.objects.exists()
-
-
-def test_everything_that_belongs_to_the_cluster_goes_with_it(owner: Actor, node: FakeNode) -> None:
-    cluster = deletable(owner)
-    Topic.objects.create(cluster=cluster, name="late")  # came by its first use meanwhile
-    node.answers = False
-    work_on(cluster)
-    assert not Topic.objects.exists()
-
-
-def test_a_node_that_does_not_stop_fails_the_deletion_and_keeps_its_data(
-    owner: Actor, clock: FakeClock
-) -> None:
-    cluster = deletable(owner)
-    job = work_on(cluster)
-    assert job.state == Job.State.FAILED
-    cluster.refresh_from_db()
-    assert cluster.state == Cluster.State.DELETE_FAILURE
-    assert "did not stop" in cluster.state_reason
-    assert node_folder.path_of(f"{cluster.public_id}-n0").exists()
-
-
-def test_data_that_cannot_be_deleted_fails_the_deletion_which_can_be_asked_for_again(
-    owner: Actor, node: FakeNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster = deletable(owner)
-    node.answers = False
-
-    def refuse(node_id: str) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(node_folder, "remove", refuse)
-        assert work_on(cluster).state == Job.State.FAILED
-    cluster.refresh_from_db()
-    assert cluster.state == Cluster.State.DELETE_FAILURE
-    assert "Permission denied" in cluster.state_reason
-    delete_instance(owner, cluster=cluster)
-    assert work_on(cluster).state == Job.State.SUCCEEDED
-    assert not Cluster.objects.exists()
 
 
 def test_every_step_is_audited_as_the_products_own(owner: Actor) -> None:
