@@ -22,6 +22,7 @@ from clusters.selectors import (
     describe_instance,
     describe_instance_list,
     describe_instance_progress,
+    describe_instance_runtime,
     describe_product_sku_list,
 )
 from clusters.services.clients import kick_out_client
@@ -186,6 +187,12 @@ class DescribeInstanceForm(ClusterActionForm):
     """Form of DescribeInstance."""
 
     function = staticmethod(describe_instance)
+
+
+class DescribeInstanceRuntimeForm(ClusterActionForm):
+    """Form of DescribeInstanceRuntime (the console's own)."""
+
+    function = staticmethod(describe_instance_runtime)
 
 
 class DescribeInstanceProgressForm(ClusterActionForm):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from clusters import x509
-from clusters.gateway import Client, ClientPage, Kicked
+from clusters.gateway import Client, ClientPage, Kicked, NodeState
 from clusters.models import Cluster, Endpoint
 from clusters.selectors import (
     InstanceDetails,
@@ -111,6 +111,20 @@ def instance_progress(actor: Actor, progress: InstanceProgress) -> dict[str, Any
             "Error": job.error,
             "CreatedTime": _ms(job.created_at),
         },
+    }
+
+
+@presents("DescribeInstanceRuntime")
+def instance_runtime(actor: Actor, state: NodeState) -> dict[str, Any]:
+    """The console's own: state of the runtime; the start in ms."""
+    return {
+        "NodeId": state.node_id,
+        "Revision": state.revision,
+        "Ready": state.ready,
+        "Reason": state.reason,
+        "StartTime": state.started_ms,
+        "ClientNum": state.connections,
+        "Listeners": list(state.listeners),
     }
 
 

@@ -9,7 +9,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
-from clusters.gateway import Client, ClientPage, GetClient, ListClients
+from clusters.gateway import (
+    Client,
+    ClientPage,
+    GetClient,
+    GetNodeState,
+    ListClients,
+    NodeState,
+)
 from clusters.models import Cluster, Endpoint, Node
 from clusters.nodes import ask
 from clusters.resources import (
@@ -26,6 +33,8 @@ from console.core.models import Job
 from console.core.rights import Resource
 
 Filters = Mapping[str, Sequence[str]]
+RUNTIME_TIMEOUT_S = 1.0
+"""Every page of a cluster asks for the state of its runtime; a hung one may not hold it up."""
 MOST_CLIENTS = 1024
 """Sessions a client list shows at most (CONTRACT K3)."""
 
@@ -125,6 +134,13 @@ def describe_instance(actor: Actor, *, cluster: Cluster) -> InstanceDetails:
     """One cluster (CONTRACT C20)."""
     topics = count_contents("topics", [cluster])
     return InstanceDetails(cluster, topics[cluster.pk], tuple(cluster.nodes.all()))
+
+
+@action("DescribeInstanceRuntime", resource=cluster_resource, kind="read")
+def describe_instance_runtime(actor: Actor, *, cluster: Cluster) -> NodeState:
+    """What the cluster's runtime says of itself: since when it runs, how many are connected."""
+    state: NodeState = ask(cluster, GetNodeState(), timeout_s=RUNTIME_TIMEOUT_S)
+    return state
 
 
 @action("DescribeInstanceProgress", resource=cluster_resource, kind="read")

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("", include("console.api.urls")),
     path("", include("console.accounts.urls")),
+    path("", include("clusters.urls")),
 ]
 
 handler400 = partial(defaults.bad_request, template_name="errors/400.html")

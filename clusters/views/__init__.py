@@ -1,0 +1,1 @@
+"""Pages of one cluster: its head, its creation, its changes and its end."""

@@ -1,0 +1,93 @@
+"""The head and the tabs that every page of a cluster shows."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from clusters.gateway import GetNodeState, NodeState, NodeUnreachable
+from clusters.models import Cluster, Node
+from console.core.actors import Actor
+from tests.cast import FakeGateway, browser_of
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+def _state(started_ms: int) -> NodeState:
+    return NodeState(
+        cluster_id="mqtt-00000001",
+        node_id="mqtt-00000001-n0",
+        revision=1,
+        ready=True,
+        reason="",
+        started_ms=started_ms,
+        connections=7,
+        listeners=("tcp://127.0.0.1:1883",),
+    )
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
+    """A runtime that started two hours ago."""
+    two_hours_ms = int(timezone.now().timestamp() - 7200) * 1000
+    gateway = FakeGateway({GetNodeState: _state(two_hours_ms)})
+    monkeypatch.setattr("clusters.nodes.gateway_of", lambda node: gateway)
+    return gateway
+
+
+def _applied(cluster: Cluster) -> None:
+    Node.objects.filter(cluster=cluster).update(
+        applied_revision=cluster.revision, applied_at=timezone.now()
+    )
+
+
+def _head(actor: Actor, cluster: Cluster) -> str:
+    answer = browser_of(actor).get(f"/clusters/{cluster.public_id}/head/", {"tab": "topics"})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_head_says_name_state_edition_uptime_and_that_the_configuration_is_applied(
+    owner: Actor, running_cluster: Cluster, runtime: FakeGateway
+):
+    _applied(running_cluster)
+
+    head = _head(owner, running_cluster)
+
+    for text in ("north", "Running", running_cluster.public_id, "Basic", "up 2 h", "applied "):
+        assert text in head
+
+
+def test_the_head_says_what_the_runtime_waits_for(
+    owner: Actor, running_cluster: Cluster, runtime: FakeGateway
+):
+    Node.objects.filter(cluster=running_cluster).update(obstacle="The node does not answer.")
+
+    head = _head(owner, running_cluster)
+
+    assert "waiting for the runtime" in head
+    assert 'title="The node does not answer."' in head
+
+
+def test_a_page_stands_when_the_runtime_does_not_answer(
+    owner: Actor, running_cluster: Cluster, runtime: FakeGateway
+):
+    _applied(running_cluster)
+    runtime.answers[GetNodeState] = NodeUnreachable("gone")
+
+    assert "the runtime does not answer" in _head(owner, running_cluster)
+
+
+def test_a_cluster_of_another_account_is_unknown(
+    outsider: Actor, running_cluster: Cluster, runtime: FakeGateway
+):
+    answer = browser_of(outsider).get(f"/clusters/{running_cluster.public_id}/head/")
+
+    assert answer.status_code == 404
+    assert "ResourceNotFound.Instance" in answer.text
+
+
+def test_a_page_of_a_cluster_that_was_deleted_leads_to_the_list(owner: Actor):
+    answer = browser_of(owner).get("/clusters/mqtt-99999999/head/", headers={"HX-Request": "true"})
+
+    assert answer.headers["HX-Redirect"] == "/clusters/"
