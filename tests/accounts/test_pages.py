@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"
-KEYS = "/account/keys"
+KEYS = "/account/keys/"
 HTMX = {"HX-Request": "true"}
 
 
@@ -71,7 +71,7 @@ def test_a_new_keys_secret_is_shown_once_and_kept_by_no_cache(
     browser: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """SECURITY C11."""
-    page = browser.post(KEYS + "/create")
+    page = browser.post(KEYS + "create/")
     key = ApiKey.objects.get()
     assert page.status_code == 200
     assert page["Cache-Control"] == "no-store"
@@ -83,9 +83,9 @@ def test_a_new_keys_secret_is_shown_once_and_kept_by_no_cache(
 
 
 def test_a_third_key_is_refused_with_the_code_of_the_api(browser: Client) -> None:
-    browser.post(KEYS + "/create")
-    browser.post(KEYS + "/create")
-    page = browser.post(KEYS + "/create")
+    browser.post(KEYS + "create/")
+    browser.post(KEYS + "create/")
+    page = browser.post(KEYS + "create/")
     entry = AuditEntry.objects.order_by("-id").first()
     assert page.status_code == 409
     assert "LimitExceeded" in page.text
@@ -94,9 +94,9 @@ def test_a_third_key_is_refused_with_the_code_of_the_api(browser: Client) -> Non
 
 
 def test_a_refusal_reaches_htmx_as_a_notice(browser: Client) -> None:
-    browser.post(KEYS + "/create")
-    browser.post(KEYS + "/create")
-    answer = browser.post(KEYS + "/create", headers=HTMX)
+    browser.post(KEYS + "create/")
+    browser.post(KEYS + "create/")
+    answer = browser.post(KEYS + "create/", headers=HTMX)
     notice = json.loads(answer["HX-Trigger"])["toast"]
     assert (answer.status_code, notice["level"]) == (409, "bad")
     assert "LimitExceeded" in notice["text"]
@@ -104,21 +104,21 @@ def test_a_refusal_reaches_htmx_as_a_notice(browser: Client) -> None:
 
 def test_a_key_is_switched_off_and_on(browser: Client, key: ApiKey) -> None:
     for given, enabled in (({}, False), ({"enabled": "on"}, True)):
-        answer = browser.post(f"{KEYS}/{key.secret_id}/switch", given)
+        answer = browser.post(f"{KEYS}{key.secret_id}/switch/", given)
         key.refresh_from_db()
         assert (answer["Location"], key.enabled) == (KEYS, enabled)
 
 
 def test_a_key_is_deleted_after_a_question(browser: Client, key: ApiKey) -> None:
-    asked = browser.get(f"{KEYS}/{key.secret_id}/delete")
+    asked = browser.get(f"{KEYS}{key.secret_id}/delete/")
     assert key.secret_id in asked.text
     assert ApiKey.objects.exists()
-    assert browser.post(f"{KEYS}/{key.secret_id}/delete")["Location"] == KEYS
+    assert browser.post(f"{KEYS}{key.secret_id}/delete/")["Location"] == KEYS
     assert not ApiKey.objects.exists()
 
 
 def test_in_a_dialog_the_page_stays_and_the_table_is_told(browser: Client, key: ApiKey) -> None:
-    address = f"{KEYS}/{key.secret_id}/delete"
+    address = f"{KEYS}{key.secret_id}/delete/"
     assert browser.get(address, headers=HTMX).text.lstrip().startswith("<dialog")
     answer = browser.post(address, headers=HTMX)
     events = json.loads(answer["HX-Trigger"])
@@ -135,7 +135,7 @@ def test_keys_of_others_cannot_be_touched(
     """SECURITY C7, C8."""
     other: Actor = request.getfixturevalue(whose)
     key = create_access_key(other, user=user_of(other)).key
-    answer = browser.post(f"{KEYS}/{key.secret_id}/{act}")
+    answer = browser.post(f"{KEYS}{key.secret_id}/{act}/")
     assert answer.status_code == {"owner": 403, "outsider": 404}[whose]
     key.refresh_from_db()
     assert key.enabled
@@ -145,16 +145,16 @@ def test_the_address_decides_which_key_is_meant(
     browser: Client, nobody: Actor, key: ApiKey
 ) -> None:
     second = create_access_key(nobody, user=user_of(nobody)).key
-    browser.post(f"{KEYS}/{key.secret_id}/delete", {"secret_id": second.secret_id})
+    browser.post(f"{KEYS}{key.secret_id}/delete/", {"secret_id": second.secret_id})
     assert ApiKey.objects.get() == second
 
 
-@pytest.mark.parametrize("address", [KEYS, KEYS + "/AKIDx/delete", "/account/password"])
+@pytest.mark.parametrize("address", [KEYS, KEYS + "AKIDx/delete/", "/account/password/"])
 def test_pages_are_for_those_who_are_signed_in(address: str) -> None:
-    assert Client().get(address)["Location"].startswith("/sign-in")
+    assert Client().get(address)["Location"].startswith("/sign-in/")
 
 
-@pytest.mark.parametrize("address", [KEYS + "/create", KEYS + "/AKIDx/switch"])
+@pytest.mark.parametrize("address", [KEYS + "create/", KEYS + "AKIDx/switch/"])
 def test_nothing_changes_by_get(browser: Client, address: str) -> None:
     """SECURITY C5."""
     assert browser.get(address).status_code == 405
@@ -162,7 +162,7 @@ def test_nothing_changes_by_get(browser: Client, address: str) -> None:
 
 def change(browser: Client, current: str, new: str, repeated: str | None = None):
     given = {"current_password": current, "password": new, "repeated": repeated or new}
-    return browser.post("/account/password", given)
+    return browser.post("/account/password/", given)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"
-KEYS = "/account/keys"
+KEYS = "/account/keys/"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def browser() -> Iterator[Client]:
 
 
 def send(browser: Client, username: str, password: str, **more: str):
-    return browser.post("/sign-in", {"username": username, "password": password, **more})
+    return browser.post("/sign-in/", {"username": username, "password": password, **more})
 
 
 def outcomes() -> list[tuple[str, str, str]]:
@@ -53,7 +53,7 @@ def outcomes() -> list[tuple[str, str, str]]:
 
 
 def test_the_page_asks_for_name_and_password(browser: Client) -> None:
-    page = browser.get("/sign-in")
+    page = browser.get("/sign-in/")
     assert page.status_code == 200
     assert 'autocomplete="current-password"' in page.text
     assert page["Cache-Control"] == "no-store"
@@ -67,14 +67,14 @@ def test_the_right_password_leads_to_the_front_door(browser: Client, ada: User) 
 
 def test_a_page_leads_through_sign_in_back_to_itself(browser: Client, ada: User) -> None:
     asked = browser.get(KEYS)
-    assert asked["Location"] == "/sign-in?next=%2Faccount%2Fkeys"
-    assert 'name="next" value="/account/keys"' in browser.get(asked["Location"]).text
+    assert asked["Location"] == "/sign-in/?next=%2Faccount%2Fkeys%2F"
+    assert 'name="next" value="/account/keys/"' in browser.get(asked["Location"]).text
     assert send(browser, "nobody", PASSWORD, next=KEYS)["Location"] == KEYS
 
 
 def test_a_part_that_htmx_asks_for_sends_the_whole_page_to_sign_in(browser: Client) -> None:
     answer = browser.get(KEYS, headers={"HX-Request": "true"})
-    assert (answer.status_code, answer["HX-Redirect"]) == (200, "/sign-in")
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, "/sign-in/")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_wrong_password_unknown_name_and_disabled_user_are_told_the_same(
     User.objects.filter(pk=ada.pk).update(is_active=False)
     answers.append(send(browser, "nobody", PASSWORD))
     texts = {
-        re.sub(r'value="[A-Za-z0-9]{64}"', "", answer.text).replace("no-such-user", "nobody")
+        re.sub(r"[A-Za-z0-9]{64}", "", answer.text).replace("no-such-user", "nobody")
         for answer in answers
     }
     assert {answer.status_code for answer in answers} == {422}
@@ -162,7 +162,7 @@ def test_the_right_password_starts_the_count_anew(browser: Client, ada: User) ->
     for _attempt in range(9):
         send(browser, "nobody", "wrong")
     assert send(browser, "nobody", PASSWORD, next=KEYS)["Location"] == KEYS
-    browser.post("/sign-out")
+    browser.post("/sign-out/")
     assert "AuthFailure" in send(browser, "nobody", "wrong").text
 
 
@@ -179,7 +179,7 @@ def test_a_forged_proxy_header_is_another_address_for_nobody(browser: Client, ad
     for _attempt in range(100):
         sign_in.BY_ADDRESS.take("192.0.2.20")
     answer = browser.post(
-        "/sign-in",
+        "/sign-in/",
         {"username": "nobody", "password": PASSWORD},
         headers={"X-Forwarded-For": "198.51.100.1", "X-Real-IP": "198.51.100.1"},
     )
@@ -204,7 +204,7 @@ def test_signing_in_and_out_is_audited_refusals_too(browser: Client, ada: User) 
     """SECURITY C25."""
     send(browser, "nobody", "wrong")
     send(browser, "nobody", PASSWORD)
-    browser.post("/sign-out")
+    browser.post("/sign-out/")
     assert outcomes() == [
         ("cam:SignIn", "refused", "AuthFailure"),
         ("cam:SignIn", "done", ""),
@@ -219,13 +219,13 @@ def test_signing_in_and_out_is_audited_refusals_too(browser: Client, ada: User) 
 def test_signing_out_ends_the_session_and_needs_a_post(owner: Actor) -> None:
     """SECURITY C5."""
     browser = browser_of(owner)
-    assert browser.get("/sign-out").status_code == 405
+    assert browser.get("/sign-out/").status_code == 405
     stolen = browser.cookies["signalbox-session"].value
-    assert browser.post("/sign-out")["Location"] == "/sign-in"
+    assert browser.post("/sign-out/")["Location"] == "/sign-in/"
     assert Client(headers={"cookie": f"signalbox-session={stolen}"}).get(KEYS).status_code == 302
 
 
-@pytest.mark.parametrize("address", ["/sign-in", "/sign-out", "/language", KEYS + "/create"])
+@pytest.mark.parametrize("address", ["/sign-in/", "/sign-out/", "/language/", KEYS + "create/"])
 def test_a_post_without_the_pages_token_is_refused(owner: Actor, address: str) -> None:
     """SECURITY C5."""
     browser = Client(enforce_csrf_checks=True)
@@ -255,13 +255,13 @@ def test_bad_input_comes_back_with_the_form(
 
 
 def test_who_is_signed_in_is_led_on(owner: Actor) -> None:
-    assert browser_of(owner).get("/sign-in?next=/account/keys")["Location"] == KEYS
+    assert browser_of(owner).get("/sign-in/?next=/account/keys/")["Location"] == KEYS
 
 
 def test_the_language_follows_the_user_to_another_browser(browser: Client, ada: User) -> None:
     """DECISIONS 17."""
     send(browser, "nobody", PASSWORD, next=KEYS)
-    browser.post("/language", {"language": "zh-hans", "next": KEYS})
+    browser.post("/language/", {"language": "zh-hans", "next": KEYS})
     ada.refresh_from_db()
     assert ada.language == "zh-hans"
     other = Client()
@@ -271,12 +271,12 @@ def test_the_language_follows_the_user_to_another_browser(browser: Client, ada: 
 
 
 def test_who_is_not_signed_in_chooses_the_language_of_the_browser(browser: Client) -> None:
-    answer = browser.post("/language", {"language": "zh-hans", "next": "/sign-in"})
-    assert answer["Location"] == "/sign-in"
-    assert 'lang="zh-hans"' in browser.get("/sign-in").text
+    answer = browser.post("/language/", {"language": "zh-hans", "next": "/sign-in/"})
+    assert answer["Location"] == "/sign-in/"
+    assert 'lang="zh-hans"' in browser.get("/sign-in/").text
 
 
 def test_choosing_a_language_leads_to_no_other_site(browser: Client) -> None:
     """SECURITY C14."""
-    answer = browser.post("/language", {"language": "en", "next": "//evil.example/"})
+    answer = browser.post("/language/", {"language": "en", "next": "//evil.example/"})
     assert answer["Location"] == "/"

@@ -103,18 +103,18 @@ def test_passwords_never_reach_the_audit_trail(owner: Actor) -> None:
 def test_disabling_a_sub_user_ends_its_sessions_at_once(owner: Actor, nobody: Actor) -> None:
     """ASVS 7.4.2."""
     browser = browser_of(nobody)
-    assert browser.get("/account/keys").status_code == 200
+    assert browser.get("/account/keys/").status_code == 200
 
     modify_sub_user(owner, user=user_of(nobody), enabled=False)
 
-    assert browser.get("/account/keys").status_code == 302
+    assert browser.get("/account/keys/").status_code == 302
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(owner: Actor, nobody: Actor) -> None:
     """ASVS 7.4.3."""
     browser = browser_of(nobody)
     modify_sub_user(owner, user=user_of(nobody), password=PASSWORD)
-    assert browser.get("/account/keys").status_code == 302
+    assert browser.get("/account/keys/").status_code == 302
 
 
 def test_only_what_is_said_is_changed(owner: Actor, nobody: Actor) -> None:
