@@ -49,11 +49,14 @@ class Keeper:
             self._say(f"{name} {describe(status)}; it starts again {soon}.{words}")
         self.turn()
 
+    def close(self, stage: Stage) -> None:
+        """Begin to stop this stage and the later ones; from now on nothing is started any more."""
+        self.roster.close(stage)
+        self.turn()
+
     def kill_all(self) -> None:
-        """End everything at once; nothing is wanted any more."""
-        self.roster.want(())
-        for step in self.roster.due(self._clock()):
-            self._launcher.kill(step.specification.name)
+        """End everything at once; nothing is started any more."""
+        self.close(min(Stage))
         for name in self.roster.members:
             self._launcher.kill(name)
 

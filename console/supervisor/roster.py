@@ -72,10 +72,16 @@ class Roster:
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self._wanted: dict[str, ProcessSpecification] = {}
+        self._closing = False
 
     def want(self, specifications: Iterable[ProcessSpecification]) -> None:
         """Say which processes should run from now on; ``due`` then tells how to get there."""
         self._wanted = {specification.name: specification for specification in specifications}
+
+    def close(self, stage: Stage) -> None:
+        """Want this stage and the later ones no more; from now on, start nothing at all."""
+        self._closing = True
+        self.want(each for each in self._wanted.values() if each.stage < stage)
 
     def due(self, now_s: float) -> list[Step]:
         """Return what is to be done now. Each step is returned once and must be carried out."""
@@ -102,6 +108,9 @@ class Roster:
         """
         member = self.members[name]
         member.pid = None
+        if self._closing:
+            del self.members[name]
+            return None
         if member.state == State.STOPPING:
             if name in self._wanted:  # it was stopped to be started in another way
                 self._wait(member, now_s, pause=0.0)
@@ -129,12 +138,13 @@ class Roster:
         for name, specification in self._wanted.items():
             member = self.members.get(name)
             if member is None:
-                self.members[name] = Member(specification, since_s=now_s, due_s=now_s)
+                if not self._closing:
+                    self.members[name] = Member(specification, since_s=now_s, due_s=now_s)
             elif member.state == State.WAITING and member.specification != specification:
                 # What made it die may be what was changed: try at once.
                 member.specification, member.due_s = specification, now_s
         for name, member in list(self.members.items()):
-            if member.state == State.WAITING and name not in self._wanted:
+            if member.state == State.WAITING and (self._closing or name not in self._wanted):
                 del self.members[name]
 
     def _step(self, member: Member, now_s: float) -> Step | None:

@@ -56,7 +56,6 @@ class Supervisor:
         self._reported: tuple[str, ...] = ()
         self._woken = asyncio.Event()
         self._stop_asked = asyncio.Event()
-        self._killing = False
         self._status_complaint = ""
 
     async def run(self) -> None:
@@ -75,9 +74,8 @@ class Supervisor:
                 else:
                     await (living if living.done() else keeping)
             finally:
-                await _cancel(living, stopping)
+                await _cancel(living, stopping, keeping)
                 await self._stop()
-                await _cancel(keeping)
 
     # Starting
 
@@ -148,13 +146,19 @@ class Supervisor:
     # Running
 
     async def _keep(self) -> None:
-        """Do what is due, when it is due or something happens, and write the status file."""
+        """Keep everything running, for ever."""
         while True:
-            self._woken.clear()
-            self._keeper.turn()
-            self._write_status()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._keeper.pause_s(LOOK_S))
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Do what is due, write the status file, and wait until there is something to do again."""
+        self._woken.clear()
+        self._keeper.turn()
+        self._write_status()
+        with contextlib.suppress(TimeoutError):
+            # Not wait_for: Python 3.11's may lose a cancellation that meets the event.
+            async with asyncio.timeout(self._keeper.pause_s(LOOK_S)):
+                await self._woken.wait()
 
     async def _follow_nodes(self) -> None:
         """Want the runtimes of the rows; while the database is away, those that were wanted."""
@@ -210,14 +214,10 @@ class Supervisor:
 
     async def _stop(self) -> None:
         """Stop stage by stage, the last started first; each stage waits for the one before it."""
-        everything = (*self._base, *self._runtimes)
         for stage in reversed(Stage):
+            self._keeper.close(stage)
             while not self._keeper.is_clear_of(stage):
-                self._woken.clear()
-                if not self._killing:
-                    self._keeper.want([wanted for wanted in everything if wanted.stage < stage])
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._keeper.pause_s(LOOK_S))
+                await self._turn()
         self._write_status()
 
     @contextlib.contextmanager
@@ -238,7 +238,6 @@ class Supervisor:
     def _signalled(self) -> None:
         """Stop in order; when asked a second time, end everything at once."""
         if self._stop_asked.is_set():
-            self._killing = True
             self._keeper.kill_all()
         self._stop_asked.set()
         self._woken.set()

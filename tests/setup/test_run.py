@@ -5,6 +5,7 @@ A small program plays ``uv``; the real installers are exercised by every clean s
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -161,9 +162,9 @@ def test_a_failed_installation_says_why_and_shows_the_installers_words(project, 
 
 def test_without_uv_and_without_pip_both_ways_out_are_named(project, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
-    found = run.importlib.util.find_spec
+    found = importlib.util.find_spec
     monkeypatch.setattr(
-        run.importlib.util, "find_spec", lambda name: name != "ensurepip" and found(name)
+        importlib.util, "find_spec", lambda name: None if name == "ensurepip" else found(name)
     )
     assert run.main(["setup"]) == 2
     error = capsys.readouterr().err
@@ -172,13 +173,13 @@ def test_without_uv_and_without_pip_both_ways_out_are_named(project, monkeypatch
 
 
 def test_an_old_python_gets_a_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(run.sys, "version_info", (3, 9, 2, "final", 0))
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     assert run.main([]) == 2
     assert "needs Python 3.11 or newer" in capsys.readouterr().err
 
 
 def test_a_system_that_is_not_posix_gets_a_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(run.os, "name", "nt")
+    monkeypatch.setattr(os, "name", "nt")
     assert run.main(["setup"]) == 2
     assert "WSL" in capsys.readouterr().err
 

@@ -1,8 +1,8 @@
 """``python -m tests.supervisor.driver``: the real supervisor over small stand-ins of its processes.
 
 Everything is real (signals, processes, pipes, the lock, SQLite rows) except what the processes do.
-Web answers /healthz; worker ignores SIGTERM where ``STUBBORN`` is set, and has a child where
-``GRANDCHILD`` is; a runtime listens on its port.
+Web answers /healthz, or dies at once where ``BROKEN_WEB`` is set; worker ignores SIGTERM where
+``STUBBORN`` is set, and has a child where ``GRANDCHILD`` is; a runtime listens on its port.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from console.supervisor.plan import Plan
 from console.supervisor.specification import ProcessSpecification, Stage
 
 WEB = """
-import http.server, sys
+import http.server, os, sys
+if os.environ.get("BROKEN_WEB"):
+    sys.exit(3)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers()

@@ -171,6 +171,14 @@ def test_what_does_not_stop_in_its_time_is_killed(installation):
     assert "worker did not stop in 1 s: killed." in installation.said()
 
 
+def test_a_process_that_keeps_dying_does_not_keep_the_rest_from_stopping(installation):
+    supervisor = installation.start(BROKEN_WEB="1")
+    eventually(lambda: installation.said().count("web stopped with status 3") >= 2)
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(10) == 0
+    assert installation.processes() == []
+
+
 def test_a_killed_runtime_is_back_on_its_port_within_two_seconds(installation):
     installation.start()
     eventually(installation.is_up)

@@ -155,6 +155,30 @@ def test_a_later_stage_stands_as_long_as_one_of_its_processes_does():
     assert not roster.stand(Stage.VALKEY)
 
 
+def test_once_the_end_has_begun_nothing_is_started_again():
+    roster = running("web", "worker")
+    roster.ended("web", 1.0)
+    roster.close(Stage.RUNTIME)
+    assert acts(roster, 99.0) == []
+    assert set(roster.members) == {"worker"}
+    assert roster.ended("worker", 99.0) is None
+    assert roster.members == {}
+    roster.want([specification("web")])
+    assert acts(roster, 100.0) == []
+
+
+def test_closing_a_stage_stops_it_and_leaves_the_earlier_ones():
+    roster = running("web")
+    roster.want([specification("web"), specification("beat", stage=Stage.BEAT)])
+    for step in roster.due(0.0):
+        roster.started(step.specification.name, 7, 0.0)
+    roster.close(Stage.BEAT)
+    assert acts(roster, 1.0) == [(Act.STOP, "beat")]
+    roster.ended("beat", 1.0)
+    roster.close(Stage.VALKEY)
+    assert acts(roster, 1.0) == [(Act.STOP, "web")]
+
+
 @given(st.integers(1, 10_000), st.booleans())
 def test_a_pause_is_never_longer_than_the_longest_nor_shorter_than_the_one_before(deaths, at_once):
     pause = pause_s(deaths, first_at_once=at_once)
