@@ -23,6 +23,7 @@ from clusters.selectors import (
     describe_instance_list,
     describe_instance_progress,
     describe_instance_runtime,
+    describe_instance_totals,
     describe_product_sku_list,
 )
 from clusters.services.clients import kick_out_client
@@ -162,7 +163,7 @@ class DescribeInstanceListForm(ActionForm):
     function = staticmethod(describe_instance_list)
 
     filters = FiltersField(
-        "InstanceName", "InstanceId", "InstanceStatus", "PayMode", "ExpiredBefore"
+        "InstanceName", "InstanceId", "InstanceStatus", "PayMode", "ExpiredBefore", "Keyword"
     )
     tag_filters = TagFiltersField()
     offset = offset_field()
@@ -181,6 +182,12 @@ class DescribeInstanceListForm(ActionForm):
     def arguments(self, actor: Actor) -> dict[str, Any]:
         """An empty page field counts as absent."""
         return _without_blanks(super().arguments(actor))
+
+
+class DescribeInstanceTotalsForm(ActionForm):
+    """Form of DescribeInstanceTotals (the console's own): it has no parameters."""
+
+    function = staticmethod(describe_instance_totals)
 
 
 class DescribeInstanceForm(ClusterActionForm):

@@ -15,6 +15,7 @@ from clusters.selectors import (
     InstancePage,
     InstanceProgress,
     InstanceSummary,
+    InstanceTotals,
     PublicAccess,
 )
 from clusters.skus import Sku
@@ -78,6 +79,17 @@ def deleted_instance(actor: Actor, cluster: Cluster) -> dict[str, Any]:
 def instance_list(actor: Actor, page: InstancePage) -> dict[str, Any]:
     """``DescribeInstanceListResponse``."""
     return {"TotalCount": page.total, "Data": [_list_item(item) for item in page.items]}
+
+
+@presents("DescribeInstanceTotals")
+def instance_totals(actor: Actor, totals: InstanceTotals) -> dict[str, Any]:
+    """The console's own."""
+    return {
+        "TotalCount": len(totals.clusters),
+        "TopicNum": totals.topic_count,
+        "States": [{"InstanceStatus": s, "Count": count} for s, count in totals.states.items()],
+        "Tags": [{"TagKey": key, "TagValue": value} for key, value in totals.tags],
+    }
 
 
 @presents("DescribeInstance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from clusters.gateway import (
     ListClients,
     NodeState,
 )
-from clusters.models import Cluster, Endpoint, Node
+from clusters.models import Cluster, ClusterTag, Endpoint, Node, tags_of
 from clusters.nodes import ask
 from clusters.resources import (
     cluster_resource,
@@ -53,6 +54,18 @@ class InstancePage:
 
     items: tuple[InstanceSummary, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceTotals:
+    """All clusters of the list at a glance: what stands above it, what it is filtered by."""
+
+    clusters: tuple[Cluster, ...]
+    topic_count: int
+    states: Mapping[str, int]
+    """State → how many clusters are in it; only states that occur."""
+    tags: tuple[tuple[str, str], ...]
+    """Every tag, key and value, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +126,9 @@ def describe_instance_list(
 
     Args:
         filters: Filter name (``InstanceName`` part of it, ``InstanceId``, ``InstanceStatus``,
-            ``PayMode``, ``ExpiredBefore``) → values, one of which must match. The cloud ignores
-            them beside ``tag_filters``; here both hold.
+            ``PayMode``, ``ExpiredBefore``, and the console's own ``Keyword``: part of the id, the
+            name or a tag) → values, one of which must match. The cloud ignores them beside
+            ``tag_filters``; here both hold.
         tag_filters: Tag key → values, one of which must match; every key must.
     """
     matching = _mine(actor)
@@ -127,6 +141,18 @@ def describe_instance_list(
     topics = count_contents("topics", shown)
     items = tuple(InstanceSummary(cluster, topics[cluster.pk]) for cluster in shown)
     return InstancePage(items, total=len(visible))
+
+
+@action("DescribeInstanceTotals", resource=_listable, kind="read")
+def describe_instance_totals(actor: Actor) -> InstanceTotals:
+    """All clusters of the list counted."""
+    visible = _visible(actor, _mine(actor))
+    return InstanceTotals(
+        clusters=tuple(visible),
+        topic_count=sum(count_contents("topics", visible).values()),
+        states=Counter(cluster.state for cluster in visible),
+        tags=tuple(sorted({pair for cluster in visible for pair in tags_of(cluster).items()})),
+    )
 
 
 @action("DescribeInstance", resource=cluster_resource, kind="read")
@@ -232,6 +258,8 @@ def _condition(name: str, values: Sequence[str]) -> Q:
             return anywhere
         case "InstanceId":
             return Q(public_id__in=values)
+        case "Keyword":
+            return _anywhere(values)
         case "InstanceStatus":
             return Q(state__in=values)
         case "PayMode":
@@ -241,3 +269,21 @@ def _condition(name: str, values: Sequence[str]) -> Q:
             return Q(pk__in=())  # speaks of subscriptions only
         case _:
             raise ValueError(f"unknown filter {name}")
+
+
+def _anywhere(values: Sequence[str]) -> Q:
+    """Clusters whose id, name or a tag (``key: value``) contains one of the texts."""
+    found = Q()
+    for value in values:
+        key, _colon, rest = (part.strip() for part in value.partition(":"))
+        tags = ClusterTag.objects.filter(
+            Q(key__icontains=key, value__icontains=rest)
+            if rest
+            else Q(key__icontains=key) | Q(value__icontains=key)
+        )
+        found |= (
+            Q(name__icontains=value)
+            | Q(public_id__icontains=value)
+            | Q(pk__in=tags.values("cluster"))
+        )
+    return found
