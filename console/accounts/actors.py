@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
 from console.accounts.models import RightsPolicy, User
 from console.accounts.presets import PRESETS
 from console.core.actors import Actor, Entrance
@@ -31,6 +38,22 @@ def actor_of(user: User, *, entrance: Entrance, source_ip: str = "") -> Actor:
         statements=() if user.is_owner else (_over_itself(user), *_statements_of(user)),
         source_ip=source_ip,
     )
+
+
+def actor_of_session(user: object, session: SessionBase) -> Actor | None:
+    """Who holds a session that has been open for a while, as of now; None when it has ended.
+
+    A socket lives long after its session was read: signing out, a new password and a disabled user
+    end it here as they do for the next page (SECURITY C6). ``user`` is whom it was opened for.
+    """
+    if not session.session_key:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
+    now = get_user(request)
+    if not isinstance(now, User) or now != user:
+        return None
+    return actor_of(now, entrance="page")
 
 
 def resource_of_user(user: User) -> Resource:

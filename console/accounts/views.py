@@ -40,7 +40,6 @@ from console.core.pages import (
     submit,
 )
 
-
 HOME = "/"
 """Leads those who are signed in to the overview (``console.api.views``)."""
 

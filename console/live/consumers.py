@@ -16,7 +16,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from clusters.forms import DescribeInstanceForm
-from console.accounts.selectors import actor_of_session
+from console.accounts.actors import actor_of_session
 from console.core.actors import Actor
 from console.core.errors import ActionError
 from console.core.events import account_group, cluster_group
