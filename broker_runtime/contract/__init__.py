@@ -12,3 +12,5 @@ CONTRACT_VERSION = 1
 """Sent as the header ``Signalbox-Contract``; a peer that speaks another version is refused."""
 
 CONTRACT_HEADER = "Signalbox-Contract"
+NODE_HEADER = "Signalbox-Node"
+"""Node id, on the telemetry socket: whose token it is that the ``Authorization`` header shows."""

@@ -1,14 +1,16 @@
 """What waits for the console: bounded, without I/O, nothing left out uncounted.
 
-A report leaves the outbox when the console *took* it: the stream sends a ping after each batch,
-and the pong says that everything before it arrived. What was on its way when the connection broke
-is sent again, so the console may see a report twice; it never misses one uncounted.
+A report leaves the outbox when the console *took* it, which it says (``contract.reports.Taken``)
+once it dealt with it. What was on its way when the connection broke is sent again, so the console
+may see a report twice; it never misses one uncounted.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+
+import msgspec
 
 from broker_runtime.contract.queries import ClientEvent
 from broker_runtime.contract.reports import (
@@ -23,6 +25,10 @@ MAX_EVENTS = 10_000
 MAX_METRICS = 600
 """Ten minutes of reports: a console that was restarted has no hole in its charts."""
 EVENTS_PER_REPORT = 1_000
+EVENT_BYTES_PER_REPORT = 512 * 1024
+"""The console's server refuses messages of more than 1 MiB; ids and names may have 64 KB each. An
+event that alone is longer is left out and counted: the journal has it.
+"""
 TOPICS_PER_REPORT = 1_000
 
 
@@ -109,11 +115,27 @@ class Outbox:
     def _take_events(self) -> list[Report]:
         reports: list[Report] = []
         while self._events or self._left_out:
-            count = min(EVENTS_PER_REPORT, len(self._events))
-            events = tuple(self._events.popleft() for _ in range(count))
+            events = self._next_events()
             reports.append(ClientEvents(events=events, left_out=self._left_out))
             self._left_out = 0
         return reports
+
+    def _next_events(self) -> tuple[ClientEvent, ...]:
+        """As many of the oldest as one report holds."""
+        events: list[ClientEvent] = []
+        room_bytes = EVENT_BYTES_PER_REPORT
+        while self._events and len(events) < EVENTS_PER_REPORT:
+            size_bytes = len(msgspec.json.encode(self._events[0]))
+            if size_bytes > EVENT_BYTES_PER_REPORT:
+                self._events.popleft()
+                self._left_out += 1
+                self.left_out_events += 1
+            elif size_bytes > room_bytes:
+                break
+            else:
+                events.append(self._events.popleft())
+                room_bytes -= size_bytes
+        return tuple(events)
 
     def _trim_events(self) -> None:
         while len(self._events) > self._max_events:

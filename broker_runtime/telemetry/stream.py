@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
-from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION
-from broker_runtime.contract.reports import Hello, MetricsReport, Report
+from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION, NODE_HEADER
+from broker_runtime.contract.reports import Hello, MetricsReport, Report, Taken
 from broker_runtime.telemetry.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ METRICS_S = 1.0
 TAKEN_TIMEOUT_S = 10.0
 """A console that takes nothing for this long is given up and called again."""
 MAX_MESSAGE_BYTES = 64 * 1024
-"""The console has nothing to say: what is longer ends the connection."""
+"""The console has little to say: what is longer ends the connection."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -67,7 +67,8 @@ class TelemetryStream:
     """Sends what is in the outbox, metrics each second, and ``Hello`` first on each connection.
 
     The broker only ever touches the outbox: whatever the network does, nothing here waits in its
-    way. The console's text is ignored; its pongs confirm what it took.
+    way. Of what the console says only ``Taken`` counts, which confirms what it dealt with; the rest
+    is ignored.
 
     Args:
         hello: the opening of a connection made now.
@@ -148,6 +149,7 @@ class TelemetryStream:
         """One connection, from ``Hello`` until it ends or, when stopping, all was taken."""
         headers = {
             "Authorization": f"Bearer {self._destination.token}",
+            NODE_HEADER: self._hello().node_id,
             CONTRACT_HEADER: str(CONTRACT_VERSION),
         }
         async with session.ws_connect(
@@ -161,6 +163,7 @@ class TelemetryStream:
             self.is_connected = True
             self._problem = ""
             await _send(connection, self._hello())
+            sent = 1
             while True:
                 is_last = self._is_stopping
                 reports = self._outbox.take()
@@ -168,7 +171,8 @@ class TelemetryStream:
                     async with asyncio.timeout(TAKEN_TIMEOUT_S):
                         for report in reports:
                             await _send(connection, report)
-                        await _until_taken(connection)
+                        sent += len(reports)
+                        await _until_taken(connection, sent)
                     self._outbox.confirm()
                     self._backoff.reset()
                 elif is_last:
@@ -180,14 +184,16 @@ async def _send(connection: aiohttp.ClientWebSocketResponse, report: Report) -> 
     await connection.send_str(msgspec.json.encode(report).decode())
 
 
-async def _until_taken(connection: aiohttp.ClientWebSocketResponse) -> None:
-    """Ping, and wait for its pong: the console has then read everything sent before."""
-    await connection.ping(b"taken")
+async def _until_taken(connection: aiohttp.ClientWebSocketResponse, count: int) -> None:
+    """Wait until the console has dealt with so many reports. (Its server answers pings by itself,
+    before the console has looked at anything: a pong would say nothing.)
+    """
     while True:
         message = await connection.receive()
-        if message.type is aiohttp.WSMsgType.PONG and message.data == b"taken":
-            return
-        if message.type is aiohttp.WSMsgType.PING:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            if _taken(message.data) >= count:
+                return
+        elif message.type is aiohttp.WSMsgType.PING:
             await connection.pong(message.data)
         elif message.type in (
             aiohttp.WSMsgType.CLOSE,
@@ -196,3 +202,10 @@ async def _until_taken(connection: aiohttp.ClientWebSocketResponse) -> None:
             aiohttp.WSMsgType.ERROR,
         ):
             raise Ended(f"close code {connection.close_code}")
+
+
+def _taken(text: str) -> int:
+    try:
+        return msgspec.json.decode(text, type=Taken).count
+    except (msgspec.DecodeError, UnicodeError):
+        return 0

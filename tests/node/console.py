@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import WSMsgType, web
 
-from broker_runtime.contract.reports import Report
+from broker_runtime.contract.reports import Report, Taken
 
 DEADLINE_S = 20.0
 R = TypeVar("R")
@@ -69,7 +69,10 @@ class Console:
             raise web.HTTPForbidden
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        count = 0
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 self._reports.put(msgspec.json.decode(message.data, type=Report))
+                count += 1
+                await socket.send_str(msgspec.json.encode(Taken(count=count)).decode())
         return socket

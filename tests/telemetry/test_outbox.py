@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_runtime.contract.queries import ClientEvent
 from broker_runtime.contract.reports import Applied, ClientEvents, MetricsReport, TopicsCreated
-from broker_runtime.telemetry.outbox import EVENTS_PER_REPORT, TOPICS_PER_REPORT, Outbox
+from broker_runtime.telemetry.outbox import (
+    EVENT_BYTES_PER_REPORT,
+    EVENTS_PER_REPORT,
+    TOPICS_PER_REPORT,
+    Outbox,
+)
 
 
 def event(number: int) -> ClientEvent:
@@ -111,9 +117,30 @@ def test_long_lists_are_cut_into_reports():
     for number in range(EVENTS_PER_REPORT + 1):
         outbox.add_event(event(number))
 
-    sizes = [len(getattr(report, "names", ()) or report.events) for report in outbox.take()]
+    sizes = [
+        len(report.events if isinstance(report, ClientEvents) else report.names)
+        for report in outbox.take()
+        if isinstance(report, ClientEvents | TopicsCreated)
+    ]
 
     assert sizes == [TOPICS_PER_REPORT, 1, EVENTS_PER_REPORT, 1]
+
+
+def test_no_report_is_longer_than_the_console_takes_and_what_alone_is_longer_is_counted():
+    outbox = Outbox()
+    for client_id in ("a" * 65_535, "b" * 65_535, "\1" * 65_535, "c"):
+        named = msgspec.structs.replace(event(1), client_id=client_id, username="u" * 65_535)
+        for _ in range(4):
+            outbox.add_event(named)
+    outbox.add_event(msgspec.structs.replace(event(1), client_id="\1" * 131_070))
+
+    reports = [report for report in outbox.take() if isinstance(report, ClientEvents)]
+
+    assert (
+        max(len(msgspec.json.encode(report)) for report in reports) < EVENT_BYTES_PER_REPORT + 100
+    )
+    assert sum(len(report.events) for report in reports) == 16
+    assert sum(report.left_out for report in reports) == outbox.left_out_events == 1
 
 
 @given(
@@ -122,7 +149,9 @@ def test_long_lists_are_cut_into_reports():
 )
 def test_every_event_is_taken_or_counted_and_every_topic_is_taken(steps, max_events):
     outbox = Outbox(max_events=max_events)
-    made, taken, left_out, topics = 0, [], 0, []
+    made, left_out = 0, 0
+    taken: list[int] = []
+    topics: list[str] = []
     for step in [*steps, "take+confirm"]:
         if step == "event":
             outbox.add_event(event(made))

@@ -14,6 +14,7 @@ from broker_runtime.contract.reports import (
     Hello,
     MetricsReport,
     Report,
+    Taken,
     TopicsCreated,
 )
 from broker_runtime.telemetry import stream as stream_module
@@ -33,7 +34,7 @@ class Console:
         self.reports: asyncio.Queue[Report] = asyncio.Queue()
         self.headers: list[dict[str, str]] = []
         self.break_after: int | None = None
-        self.answers_pings = True
+        self.takes = True
         self.says: list[str] = []
         self._runner: web.AppRunner | None = None
 
@@ -75,7 +76,9 @@ class Console:
                     self.break_after = None
                     assert request.transport is not None
                     request.transport.abort()
-            elif message.type is WSMsgType.PING and self.answers_pings:
+                elif self.takes:
+                    await socket.send_str(msgspec.json.encode(Taken(count=seen)).decode())
+            elif message.type is WSMsgType.PING:
                 await socket.pong(message.data)
         return socket
 
@@ -135,6 +138,7 @@ async def test_hello_comes_first_then_metrics_with_token_and_version(console):
     assert first.revision == 3
     assert report.gauges == {"connections": 0}
     assert console.headers[0]["Signalbox-Contract"] == "1"
+    assert console.headers[0]["Signalbox-Node"] == "c-n0"
 
 
 async def test_events_and_topics_arrive(console):
@@ -179,7 +183,7 @@ async def test_topics_whose_connection_broke_before_they_were_taken_come_again(c
 
 async def test_a_console_that_takes_nothing_is_given_up_and_called_again(console, monkeypatch):
     monkeypatch.setattr(stream_module, "TAKEN_TIMEOUT_S", 0.05)
-    console.answers_pings = False
+    console.takes = False
     await console.open()
     async with running(Rig(console)):
         await console.next(Hello)
@@ -187,7 +191,7 @@ async def test_a_console_that_takes_nothing_is_given_up_and_called_again(console
 
 
 async def test_what_the_console_says_is_ignored_and_its_pings_are_answered(console):
-    console.says = ["format the disk", '{"type":"hello"}']
+    console.says = ["format the disk", '{"type":"hello"}', '{"type":"taken","count":"all"}']
     await console.open()
     async with running(Rig(console)):
         await console.next(MetricsReport)
