@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Literal
 
 from broker_runtime.access.patterns import Pattern
@@ -57,16 +56,6 @@ class Rule:
         return self.any_topic or any(pattern.contains(topic_filter) for pattern in self.patterns)
 
 
-class Grant(Enum):
-    """What a subscription gets."""
-
-    REFUSED = "refused"
-    WHOLE = "whole"
-    """Every message that matches."""
-    CHECKED = "checked"
-    """A deny may speak of some of its topics: each topic is asked at delivery (SECURITY Z5)."""
-
-
 class Rights:
     """The rules that speak to one client, in order.
 
@@ -112,29 +101,20 @@ class Rights:
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to publish here"
 
-    def grant(self, topic_filter: str, *, qos: int) -> tuple[Grant, str]:
-        """What a subscription gets, and why when it is refused.
+    def refuses_subscribe(self, topic_filter: str, *, qos: int) -> str | None:
+        """Why the client may not subscribe; None when it may.
+
+        One policy must cover the whole filter to allow it (SECURITY Z4). A deny that speaks of some
+        of its topics refuses those at delivery (Z5): ask ``refuses_delivery`` for each topic.
 
         Args:
             topic_filter: the inner filter of a shared subscription (SECURITY Z6).
-            qos: the QoS asked for.
-
-        A policy must cover the whole filter to allow it (SECURITY Z4). Retain conditions do not
-        speak of subscriptions.
+            qos: the QoS asked for. Retain conditions do not speak of subscriptions.
         """
-        grant = Grant.WHOLE
         for rule in self._subscribe:
-            if not rule.mask & _pairs_of(qos):
-                continue
-            if rule.covers(topic_filter):
-                if rule.allow:
-                    return grant, ""
-                return Grant.REFUSED, _denied_by(rule)
-            if not rule.allow:
-                grant = Grant.CHECKED
-        if self._fallback:
-            return grant, ""
-        return Grant.REFUSED, "no policy allows all topics of this filter"
+            if rule.mask & _pairs_of(qos) and rule.covers(topic_filter):
+                return None if rule.allow else _denied_by(rule)
+        return None if self._fallback else "no policy allows all topics of this filter"
 
     def refuses_delivery(self, topic: str, *, qos: int) -> str | None:
         """Why a message of this topic may not be delivered on a subscription of this QoS; None

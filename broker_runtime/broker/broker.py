@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import Callable, Sequence
 
 from broker_runtime.broker.clock import Clock
+from broker_runtime.broker.configuring import Configuring
+from broker_runtime.broker.connection import Connection
+from broker_runtime.broker.core import Core
+from broker_runtime.broker.errors import ConfigurationInvalid, Refused
+from broker_runtime.broker.plans import DIRECT_PREFIX, Plan
+from broker_runtime.broker.presence import Presence
 from broker_runtime.broker.settings import BrokerSettings
-from broker_runtime.contract.commands import Kicked, KickClient, Published, PublishMessage
+from broker_runtime.codec import topics
+from broker_runtime.codec.packets import Properties
+from broker_runtime.codec.properties import forwardable_block
+from broker_runtime.codec.reasons import ReasonCode
+from broker_runtime.contract.commands import KickClient, Kicked, Published, PublishMessage
 from broker_runtime.contract.configuration import Sections
 from broker_runtime.contract.queries import (
     Client,
@@ -17,22 +30,22 @@ from broker_runtime.contract.queries import (
     ListClients,
     TopicActivityList,
 )
-from broker_runtime.storage.base import DurableStore, Journal
+from broker_runtime.storage.base import DurableStore, Journal, StoredMessage, StoreHealth
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.05
+TRIM_EVERY_S = 10.0
 
 
 class Broker:
     """Everything a node does for MQTT clients. One event loop, one thread.
 
-    Order of use: ``await start()``, ``configure(…)``, then ``listeners.Listeners(broker).apply(…)``; at the end
-    ``await listeners.close()``, ``await stop(…)``. The store and the journal are opened and closed by the caller.
-
-    Attributes:
-        on_client_event: called for each client event, after the journal has it.
-        on_topics_created: called with the names of first-level topics that their first use made (DECISIONS 2).
+    Order of use: ``await start()``, ``configure(…)``, then
+    ``listeners.Listeners(broker).apply(…)``;
+    at the end ``await listeners.close()``, ``await stop(…)``. The store and the journal are opened
+    and closed by the caller.
     """
-
-    on_client_event: Callable[[ClientEvent], None]
-    on_topics_created: Callable[[Sequence[str]], None]
 
     def __init__(
         self,
@@ -44,52 +57,263 @@ class Broker:
         clock: Clock,
         settings: BrokerSettings,
     ) -> None:
-        raise NotImplementedError
+        self._cluster_id = cluster_id
+        self._core = Core(
+            node_id=node_id, store=store, journal=journal, clock=clock, settings=settings
+        )
+        self._configuring = Configuring(self._core)
+        self._presence = Presence(self._core)
+        self._ticker: asyncio.TimerHandle | None = None
+        self._next_trim_s = 0.0
+
+    @property
+    def on_client_event(self) -> Callable[[ClientEvent], None]:
+        """Called for each client event, after the journal has it."""
+        return self._core.events.listener
+
+    @on_client_event.setter
+    def on_client_event(self, listener: Callable[[ClientEvent], None]) -> None:
+        self._core.events.listener = listener
+
+    @property
+    def on_topics_created(self) -> Callable[[Sequence[str]], None]:
+        """Called with the first-level topics that their first use made (DECISIONS 2)."""
+        return self._core.on_topics_created
+
+    @on_topics_created.setter
+    def on_topics_created(self, listener: Callable[[Sequence[str]], None]) -> None:
+        self._core.on_topics_created = listener
+
+    # -- life --------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take up what the store holds; wills and expiry of sessions that were connected when the last process ended."""
-        raise NotImplementedError
+        """Take up what the store holds. Wills and expiry of sessions that were connected when the
+        last process ended follow as soon as there is a configuration to judge them by."""
+        core = self._core
+        core.attach(asyncio.get_running_loop())
+        core.last_seq = core.committed_seq = core.store.last_seq()
+        core.sessions.load()
+        core.is_started = True
+        self._configuring.reap_once()
+        self._tick_again()
 
     async def stop(self, drain_s: float) -> None:
-        """Disconnect everybody (0x8B, without wills: F7), write what is to be written, within ``drain_s`` seconds."""
-        raise NotImplementedError
+        """Disconnect everybody (0x8B, without wills: F7), write what is to be written.
+
+        Args:
+            drain_s: how long acknowledged clients may take to get their last bytes.
+        """
+        core = self._core
+        core.is_stopping = True
+        await core.handshake.stop()
+        await core.catch_up.stop()
+        for session in list(core.sessions.by_client_id.values()):
+            if session.link is not None:
+                session.link.close(
+                    ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping", keep_will=False
+                )
+        core.persistence.save_dirty()
+        if core.open_links:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(core.drained.wait(), drain_s)
+        for link in list(core.open_links):
+            link.abort()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+
+    def accept(self) -> Connection:
+        """The protocol object for a new transport."""
+        return Connection(self._core)
 
     def configure(self, sections: Sections) -> None:
-        """Check all sections, then put them in force at once (F11).
+        """Check all sections, then put them in force at once (F11). Live clients are looked at
+        again within a second (A4, S6).
 
         Raises:
             ConfigurationInvalid: one of them cannot be used; nothing changed.
         """
-        raise NotImplementedError
+        cluster = sections.cluster
+        if cluster is not None and cluster.cluster_id != self._cluster_id:
+            raise ConfigurationInvalid(
+                f"cluster: this node belongs to {self._cluster_id!r}, not {cluster.cluster_id!r}"
+            )
+        self._configuring.apply(sections)
+        self._configuring.reap_once()
+
+    def tick(self) -> None:
+        """What happens with time: expiry, keep-alive, checkpoints, tokens. Called by itself."""
+        core = self._core
+        now_s = core.now_s = core.clock.monotonic_s()
+        core.throttle.refill(now_s)
+        core.timers.advance(now_s)
+        self._configuring.check_some()
+        core.persistence.checkpoint(now_s)
+        core.events.flush(now_s)
+        core.tell_created_topics()
+        if now_s >= self._next_trim_s:
+            self._next_trim_s = now_s + TRIM_EVERY_S
+            self._trim()
+        core.plan_flush()
+
+    def _tick_again(self) -> None:
+        try:
+            if self._ticker is not None:
+                self.tick()
+        except Exception:
+            logger.exception("tick failed")
+        self._ticker = self._core.loop.call_later(TICK_S, self._tick_again)
+
+    def _trim(self) -> None:
+        """Tell the store which messages of the log no session needs any more."""
+        core = self._core
+        needed = core.committed_seq
+        for session in core.sessions.by_client_id.values():
+            if session.durable:
+                if session.link is not None and not session.behind:
+                    session.progress.position = max(session.progress.position, core.committed_seq)
+                    session.progress.advance(session.window)
+                needed = min(needed, session.progress.cursor)
+        if needed > core.trimmed_seq:
+            core.trimmed_seq = needed
+            core.store.trim(needed)
+
+    # -- commands ----------------------------------------------------------------------------------
 
     async def kick(self, command: KickClient) -> Kicked:
-        """Disconnect a client. Raises ``Refused`` (``not_found``)."""
-        raise NotImplementedError
+        """Disconnect a client; its will is published (S14). Raises ``Refused`` (``not_found``)."""
+        core = self._core
+        session = core.sessions.by_client_id.get(command.client_id)
+        if session is None:
+            raise Refused(
+                "not_found", f"client_id: there is no session {command.client_id[:100]!r}"
+            )
+        link = session.link
+        was_connected = link is not None
+        if link is not None:
+            core.events.add(
+                "kicked",
+                client_id=session.client_id,
+                username=session.username,
+                address=session.address,
+                reason="disconnected from the console",
+            )
+            link.close(ReasonCode.ADMINISTRATIVE_ACTION, "disconnected from the console")
+        if command.delete_session:
+            core.sessions.end(session)
+        core.plan_flush()
+        return Kicked(was_connected=was_connected, session_deleted=session.ended)
 
     async def publish(self, command: PublishMessage) -> Published:
         """Publish as the console; returns once the message is durable. Raises ``Refused``."""
-        raise NotImplementedError
+        core = self._core
+        if core.cluster is None:
+            raise Refused("not_ready", "the node has no configuration yet")
+        topic, plan = self._destination(command)
+        if command.qos not in (0, 1, 2):
+            raise Refused("malformed", f"qos: 0, 1 or 2 expected, not {command.qos}")
+        if len(command.payload) > core.max_message_bytes:
+            raise Refused("too_large", f"payload: larger than {core.max_message_bytes} bytes")
+        now_ms = core.now_ms()
+        message = StoredMessage(
+            shard=0,
+            seq=core.next_seq(),
+            topic=topic,
+            payload=command.payload,
+            qos=command.qos,
+            retain=command.retain and bool(command.topic),
+            client_id=command.publisher,
+            username="",
+            address="",
+            stored_ms=now_ms,
+            properties=_properties(command),
+        )
+        kept: asyncio.Future[None] = core.loop.create_future()
+
+        def finish(error: Exception | None, reached: bool) -> None:
+            if kept.done():
+                return
+            if error is None:
+                kept.set_result(None)
+            else:
+                kept.set_exception(Refused("storage", f"the message cannot be stored: {error}"))
+
+        core.publishing.publish(message, plan, None, None, finish)
+        await kept
+        return Published(message_id=message.message_id, matched_sessions=plan.session_count())
+
+    def _destination(self, command: PublishMessage) -> tuple[str, Plan]:
+        core = self._core
+        if bool(command.topic) == bool(command.client_id):
+            raise Refused("malformed", "exactly one of topic and client_id expected")
+        if command.client_id:
+            session = core.sessions.by_client_id.get(command.client_id)
+            if session is None:
+                raise Refused(
+                    "not_found", f"client_id: there is no session {command.client_id[:100]!r}"
+                )
+            topic = DIRECT_PREFIX + command.client_id
+            if not topics.valid_topic_name(topic):
+                raise Refused("invalid_topic", "client_id: cannot be part of a topic name")
+            return topic, core.planner.direct_plan(session)
+        if not topics.valid_topic_name(command.topic):
+            raise Refused("invalid_topic", "topic: not a topic name")
+        refusal = core.planner.unfit_topic(command.topic) or core.planner.admit(command.topic)
+        if refusal is not None:
+            raise Refused("invalid_topic", f"topic: {refusal.detail}")
+        return command.topic, core.planner.plan(command.topic)
+
+    # -- queries -----------------------------------------------------------------------------------
 
     def list_clients(self, query: ListClients) -> ClientPage:
         """Sessions, connected first, newest connection first."""
-        raise NotImplementedError
+        return self._presence.list_clients(query)
 
     def get_client(self, query: GetClient) -> Client:
         """One session with everything known. Raises ``Refused`` (``not_found``)."""
-        raise NotImplementedError
+        return self._presence.get_client(query)
 
     def topic_activity(self, query: GetTopicActivity) -> TopicActivityList:
         """Online subscriptions under first-level topics."""
-        raise NotImplementedError
+        return self._presence.topic_activity(query)
 
     def gauges(self) -> dict[str, int]:
         """Gauges now, named as in ``contract.reports`` (without ``rss_bytes``)."""
-        raise NotImplementedError
+        core = self._core
+        sessions = core.sessions.by_client_id.values()
+        return {
+            "connections": core.sessions.connected,
+            "sessions": len(core.sessions.by_client_id),
+            "subscriptions": len(core.tree),
+            "retained": len(core.retained),
+            "inflight": sum(len(s.window.inflight) + len(s.window.released) for s in sessions),
+            "backlog": sum(len(s.window.pending) for s in sessions),
+            "topics": len(core.first_levels),
+        }
 
     def counters(self) -> dict[str, int]:
         """Counters since the start, named as in ``contract.reports``."""
-        raise NotImplementedError
+        return self._core.stats.counters()
 
     def ready(self) -> tuple[bool, str]:
         """Whether clients can be served, and if not, why."""
-        raise NotImplementedError
+        core = self._core
+        if core.is_stopping:
+            return False, "the node is stopping"
+        if not core.is_started:
+            return False, "the node is starting"
+        if core.cluster is None:
+            return False, "there is no configuration yet"
+        health, why = core.store.health()
+        if health is not StoreHealth.OK:
+            return False, f"the store is {health.value}: {why}"
+        return True, ""
+
+
+def _properties(command: PublishMessage) -> bytes:
+    if not command.user_properties:
+        return b""
+    try:
+        return forwardable_block(Properties(user_properties=command.user_properties))
+    except ValueError as error:
+        raise Refused("malformed", f"user_properties: {error}") from None

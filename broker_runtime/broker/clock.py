@@ -1,4 +1,6 @@
-"""Time as the broker is given it: monotonic for decisions, wall time for ids, display and expiry at rest."""
+"""Time as the broker is given it: monotonic for decisions, wall time for ids, display and expiry
+at rest.
+"""
 
 from __future__ import annotations
 

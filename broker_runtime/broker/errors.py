@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class ConfigurationInvalid(Exception):
-    """A configuration that cannot be put in force; nothing of it was. The message names section and entry."""
+    """A configuration that cannot be put in force; nothing of it was. The message names section
+    and entry.
+    """
 
 
 class Refused(Exception):

@@ -13,8 +13,6 @@ class BrokerSettings:
     receive_maximum: int = 1_000
     """Inbound QoS 1 and 2 messages that a client may have unacknowledged."""
     topic_alias_maximum: int = 32
-    max_packet_bytes: int = 4 * 1024 * 1024 + 128 * 1024
-    """Largest packet taken from an authenticated client: the largest message and its headers."""
     max_connect_bytes: int = 512 * 1024
     """Largest CONNECT, so that a stranger cannot make the node keep more (P05, P18)."""
     max_topic_bytes: int = 4_096
@@ -23,13 +21,19 @@ class BrokerSettings:
     max_handshakes: int = 2_000
     """Connections that may be open without having sent a CONNECT (E1)."""
     inflight_maximum: int = 1_000
-    """Outbound QoS 1 and 2 messages unacknowledged by one client, whatever greater number it offers."""
+    """Outbound QoS 1 and 2 messages unacknowledged by one client, whatever greater number it
+    offers.
+    """
     pending_max_messages: int = 1_000
     """Messages waiting for room in the window of one client."""
     outbox_max_bytes: int = 8 * 1024 * 1024
     """Bytes waiting to be written to one client, and bytes waiting for room in its window."""
+    retained_max_messages: int = 1_000_000
+    retained_max_bytes: int = 1024 * 1024 * 1024
     checkpoint_interval_s: float = 0.2
-    """A dirty durable session is saved at most this often (CLUSTERING 3.8: bounds the duplicates after a crash)."""
+    """A dirty durable session is saved at most this often (CLUSTERING 3.8: bounds the duplicates
+    after a crash).
+    """
     tps_weight_bytes: int = 4_096
     """A message weighs one for each started so many bytes of payload (DECISIONS 6)."""
     allow_anonymous: bool = False

@@ -1,0 +1,76 @@
+"""Client events: to the journal and to whoever listens, repeated ones as one with a count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker_runtime.broker.clock import Clock
+from broker_runtime.contract.queries import ClientEvent
+from broker_runtime.storage.base import Journal
+
+REPEAT_S = 10.0
+"""The same event of the same client comes once in this time, then once with the count of the
+rest."""
+MAX_KINDS = 10_000
+"""Different repeated events kept apart; beyond it they are only counted."""
+
+_MORE = "more clients were refused or denied than are listed one by one"
+
+
+class EventLog:
+    """Events, in order. A flood makes few of them (every refusal is counted elsewhere as well)."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._repeated: dict[tuple[str, str, str, str, str], int] = {}
+        self._left_out = 0
+        self._next_flush_s = 0.0
+        self.listener: Callable[[ClientEvent], None] = lambda event: None
+
+    def add(
+        self, event: str, *, client_id: str, username: str, address: str, reason: str = ""
+    ) -> None:
+        """One event, now."""
+        entry = ClientEvent(
+            at_ms=self._clock.wall_us() // 1000,
+            client_id=client_id,
+            username=username,
+            address=address,
+            event=event,
+            reason=reason,
+        )
+        self._journal.event(entry)
+        self.listener(entry)
+
+    def note(self, event: str, *, client_id: str, username: str, address: str, reason: str) -> None:
+        """One event that may come again at once and often."""
+        key = (event, client_id, username, address, reason)
+        count = self._repeated.get(key)
+        if count is not None:
+            self._repeated[key] = count + 1
+        elif len(self._repeated) >= MAX_KINDS:
+            self._left_out += 1
+        else:
+            self._repeated[key] = 0
+            self.add(event, client_id=client_id, username=username, address=address, reason=reason)
+
+    def flush(self, now_s: float) -> None:
+        """Tell the counts of what was held back; call now and then."""
+        if now_s < self._next_flush_s:
+            return
+        self._next_flush_s = now_s + REPEAT_S
+        repeated, self._repeated = self._repeated, {}
+        for (event, client_id, username, address, reason), count in repeated.items():
+            if count:
+                self.add(
+                    event,
+                    client_id=client_id,
+                    username=username,
+                    address=address,
+                    reason=f"{reason} ({count} more times)",
+                )
+        if self._left_out:
+            reason = f"{_MORE}: {self._left_out}"
+            self._left_out = 0
+            self.add("refused", client_id="", username="", address="", reason=reason)

@@ -1,0 +1,261 @@
+"""From one message to everybody who gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker.client import Session
+from broker_runtime.broker.plans import Plan
+from broker_runtime.routing.routes import Delivery, SharedGroup
+from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.storage.base import StoredMessage
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.core import Core
+
+Deliveries = Sequence[tuple[str, int]]
+"""(client id, QoS sent with)."""
+
+
+class FanOut:
+    """Encodes a message once for each kind of receiver and hands it to ``Sending``."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def volatile(
+        self,
+        message: StoredMessage,
+        plan: Plan,
+        publisher: Session | None,
+        ready: tuple[int, Outgoing] | None,
+    ) -> Deliveries:
+        """Deliver to everybody whom the log does not serve.
+
+        Args:
+            ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
+                can be passed on.
+
+        Returns:
+            Those to whom it was sent at once; may be shared with other calls: do not change it.
+        """
+        qos = message.qos
+        if qos == 0:
+            sent = self._whole_to_all(message, plan)
+        else:
+            sent = self._parts_to_all(message, plan, ready)
+        if plan.slow[qos] or plan.shared:
+            more = list(sent)
+            for delivery in plan.slow[qos]:
+                self._one(message, delivery, publisher, more)
+            for group in plan.shared:
+                if not (qos and is_logged(group)):
+                    self._shared(message, group, publisher, more)
+            sent = more
+        return sent
+
+    def rest_of(
+        self, message: StoredMessage, plan: Plan, publisher: Session, delivered: int
+    ) -> None:
+        """Finish what the hot path began: the first ``delivered`` receivers have the message."""
+        sent = plan.names[0][:delivered]
+        encoded: dict[int, bytes] = {}
+        for session in plan.fast[0][delivered:]:
+            self._whole_to_one(message, session, encoded, sent)
+        for delivery in plan.slow[0]:
+            self._one(message, delivery, publisher, sent)
+        for group in plan.shared:
+            self._shared(message, group, publisher, sent)
+        self._core.journal.published(
+            message, sent, "success" if plan.reaches_anybody() else "no_subscriber"
+        )
+
+    def logged(
+        self,
+        message: StoredMessage,
+        plan: Plan,
+        publisher: Session | None,
+        sent: list[tuple[str, int]],
+    ) -> None:
+        """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
+        encoded: dict[tuple[int, int], Outgoing] = {}
+        for delivery in plan.logged:
+            chosen = for_publisher(delivery, publisher)
+            if chosen is None or chosen.subscriber.ended:
+                continue
+            if chosen.qos:
+                self._to_durable(message, chosen, encoded, sent)
+            else:
+                self._one(message, chosen, None, sent)
+        for group in plan.shared:
+            if is_logged(group):
+                self._shared(message, group, publisher, sent)
+
+    def _whole_to_all(self, message: StoredMessage, plan: Plan) -> Deliveries:
+        """QoS 0, to the receivers that get the same bytes."""
+        encoded: dict[int, bytes] = {}
+        sent: list[tuple[str, int]] = []
+        for session in plan.fast[0]:
+            self._whole_to_one(message, session, encoded, sent)
+        return plan.names[0] if len(sent) == len(plan.names[0]) else sent
+
+    def _whole_to_one(
+        self,
+        message: StoredMessage,
+        session: Session,
+        encoded: dict[int, bytes],
+        sent: list[tuple[str, int]],
+    ) -> None:
+        link = session.link
+        if link is None:
+            self.drop_offline(session)
+            return
+        packet = encoded.get(link.level)
+        if packet is None:
+            packet = encoded[link.level] = self._core.sending.whole(message, link.level)
+        if self._core.sending.send_whole(session, link, message, packet):
+            sent.append((session.client_id, 0))
+
+    def _parts_to_all(
+        self, message: StoredMessage, plan: Plan, ready: tuple[int, Outgoing] | None
+    ) -> Deliveries:
+        sending, qos = self._core.sending, message.qos
+        encoded = {} if ready is None else {ready[0]: ready[1]}
+        sent: list[tuple[str, int]] = []
+        for session in plan.fast[qos]:
+            link = session.link
+            if link is None:
+                continue  # a session that is not durable is at its end without a connection
+            outgoing = encoded.get(link.level)
+            if outgoing is None:
+                outgoing = encoded[link.level] = sending.parts(message, link.level, qos)
+            if sending.offer(session, link, outgoing):
+                sent.append((session.client_id, qos))
+        return plan.names[qos] if len(sent) == len(plan.names[qos]) else sent
+
+    def _one(
+        self,
+        message: StoredMessage,
+        delivery: Delivery[Session],
+        publisher: Session | None,
+        sent: list[tuple[str, int]],
+        *,
+        shared: bool = False,
+    ) -> None:
+        chosen = for_publisher(delivery, publisher)
+        if chosen is None:
+            return
+        session, qos = chosen.subscriber, min(message.qos, chosen.qos)
+        link, sending = session.link, self._core.sending
+        if link is None:
+            self.drop_offline(session)
+            return
+        retain = message.retain and chosen.retain_as_published  # [MQTT-3.3.1-12]
+        if qos == 0:
+            packet = sending.whole(
+                message, link.level, retain=retain, identifiers=chosen.identifiers
+            )
+            was_sent = sending.send_whole(session, link, message, packet)
+        else:
+            outgoing = sending.parts(
+                message,
+                link.level,
+                qos,
+                retain=retain,
+                identifiers=chosen.identifiers,
+                shared=shared,
+            )
+            was_sent = sending.offer(session, link, outgoing)
+        if was_sent:
+            sent.append((session.client_id, qos))
+
+    def _to_durable(
+        self,
+        message: StoredMessage,
+        delivery: Delivery[Session],
+        encoded: dict[tuple[int, int], Outgoing],
+        sent: list[tuple[str, int]],
+    ) -> None:
+        session, qos = delivery.subscriber, min(message.qos, delivery.qos)
+        link, sending, progress = session.link, self._core.sending, session.progress
+        if link is None or session.behind:
+            session.missed_seq = message.seq
+            sending.step(message.seq, session, "QUEUE", qos, "success")
+            return
+        if message.seq <= progress.position:
+            return  # the replay of the log came first
+        retain = message.retain and delivery.retain_as_published
+        differs = retain or bool(delivery.identifiers)
+        outgoing = None if differs else encoded.get((link.level, qos))
+        if outgoing is None:
+            outgoing = sending.parts(
+                message, link.level, qos, retain=retain, identifiers=delivery.identifiers
+            )
+            if not differs:
+                encoded[link.level, qos] = outgoing
+        if sending.offer(session, link, outgoing):
+            sent.append((session.client_id, qos))
+        if not session.behind:
+            progress.position = message.seq
+
+    def _shared(
+        self,
+        message: StoredMessage,
+        group: SharedGroup[Session],
+        publisher: Session | None,
+        sent: list[tuple[str, int]],
+    ) -> None:
+        """One copy, to the next member that is connected and can take it [MQTT-4.8.2-4]."""
+        for _ in range(len(group.members)):
+            delivery = group.take()
+            if self._can_serve(delivery, message.topic):
+                self._one(message, delivery, publisher, sent, shared=True)
+                return
+        core = self._core
+        core.stats.dropped["shared_group_unserved"] += 1
+        core.journal.step(
+            message.seq,
+            f"$share/{group.name}/{group.topic_filter}",
+            "DROP",
+            message.qos,
+            "shared_group_unserved",
+            core.now_ms(),
+        )
+
+    def _can_serve(self, delivery: Delivery[Session], topic: str) -> bool:
+        session, core = delivery.subscriber, self._core
+        link = session.link
+        if link is None or not link.has_space() or not core.sending.has_room_to_wait(session):
+            return False
+        rights = core.rights_of(session)
+        key = (topic, delivery.qos)
+        answer = session.receivable.get(key)
+        if answer is None:
+            if len(session.receivable) >= 1_024:
+                session.receivable.clear()
+            answer = rights.refuses_delivery(topic, qos=delivery.qos) is None
+            session.receivable[key] = answer
+        return answer
+
+    def drop_offline(self, session: Session) -> None:
+        """QoS 0 is not kept for a client that is away: counted, not told one by one."""
+        if not session.ended:
+            self._core.stats.dropped["offline_qos_0"] += 1
+
+
+def for_publisher(
+    delivery: Delivery[Session], publisher: Session | None
+) -> Delivery[Session] | None:
+    """No Local: a client does not get its own message on such a subscription [MQTT-3.8.3-3]."""
+    if delivery.subscriber is publisher:
+        if delivery.no_local:
+            return None
+        return delivery.own or delivery
+    return delivery
+
+
+def is_logged(group: SharedGroup[Session]) -> bool:
+    """Whether a shared group has a durable member that takes QoS 1 or 2: then its messages go
+    through the log, so that one in flight to that member survives."""
+    return any(member.qos and member.subscriber.durable for member in group.members)

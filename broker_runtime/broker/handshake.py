@@ -1,0 +1,389 @@
+"""From CONNECT to CONNACK: named steps, each of which may refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+from broker_runtime.access.policies import Subject
+from broker_runtime.access.rights import Rights
+from broker_runtime.auth.chain import AuthRefusal, Credentials, Identity, Verdict
+from broker_runtime.broker.client import Session
+from broker_runtime.broker.states import CLOSED, NEW
+from broker_runtime.codec.encoder import encode
+from broker_runtime.codec.packets import CONNACK, V5, ConnAck, Connect, Will
+from broker_runtime.codec.properties import forwardable_block
+from broker_runtime.codec.reasons import ReasonCode, Violation, connack_return_code
+from broker_runtime.session.negotiation import ConnectRefusal, Limits, Terms, negotiate
+from broker_runtime.storage.base import StoreHealth, WillRecord
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
+
+FLAP_WINDOW_S = 10.0
+FLAP_DELAYS_S = ((10, 5.0), (5, 1.0))
+"""(take-overs of one client id within the window, how long the next one waits), from the worst."""
+
+MAX_FLAPS = 10_000
+
+
+class Request:
+    """A CONNECT under decision."""
+
+    __slots__ = ("connect", "identity", "limits", "link", "rights", "terms")
+
+    def __init__(self, link: Connection, connect: Connect, terms: Terms, limits: Limits) -> None:
+        self.link = link
+        self.connect = connect
+        self.terms = terms
+        self.limits = limits
+        self.identity = Identity(username="", authenticator="")
+        self.rights: Rights | None = None
+
+
+class Handshake:
+    """Decides CONNECTs. A client that is refused leaves nothing behind, its will least of all
+    (S15)."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._undecided: set[Connection] = set()
+        self._requests: dict[Connection, Request] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._takeovers: dict[str, deque[float]] = {}
+        self._delayed: dict[str, Request] = {}
+
+    # -- before the CONNECT ------------------------------------------------------------------------
+
+    def admits(self, link: Connection) -> bool:
+        """Whether one more connection may stand there without a CONNECT (E1)."""
+        core = self._core
+        if core.is_stopping or len(self._undecided) >= core.settings.max_handshakes:
+            core.stats.connect_throttled += 1
+            return False
+        self._undecided.add(link)
+        return True
+
+    def forget(self, link: Connection) -> None:
+        """The connection was decided, or is gone."""
+        self._undecided.discard(link)
+        request = self._requests.pop(link, None)
+        if request is not None:
+            client_id = request.terms.client_id
+            if self._delayed.get(client_id) is request:
+                del self._delayed[client_id]
+
+    def turn_away(self, link: Connection, detail: str) -> None:
+        """Close without an answer: the peer has not shown that it speaks MQTT (P01)."""
+        self._count_refusal(link, "", "", detail)
+        link.shut(detail, keep_will=False)
+
+    def refuse_malformed(self, link: Connection, violation: Violation) -> None:
+        """A CONNECT that breaks the rules; answered if its version is known."""
+        link.version = violation.reply_version
+        self._answer_refusal(link, violation.reason)
+        self.turn_away(link, violation.detail)
+
+    # -- the steps ---------------------------------------------------------------------------------
+
+    def begin(self, link: Connection, connect: Connect) -> None:
+        """Take a CONNECT. The answer may come later: the caller stops reading until then."""
+        link.version = connect.protocol_version
+        link.level = 5 if connect.protocol_version == V5 else 4
+        limits = self._limits()
+        # [MQTT-3.1.3-7]; 120 bits nobody can guess (S20)
+        terms = negotiate(connect, limits, new_client_id=f"auto-{secrets.token_hex(15)}")
+        if isinstance(terms, ConnectRefusal):
+            self._refuse(
+                link, connect.client_id, connect.username or "", terms.reason, terms.detail
+            )
+            return
+        request = Request(link, connect, terms, limits)
+        self._requests[link] = request
+        refusal = self._node_refuses()
+        if refusal is not None:
+            self.refuse(link, *refusal)
+            return
+        verdict = self._core.chain.authenticate(
+            Credentials(
+                client_id=terms.client_id,
+                username=connect.username,
+                password=connect.password,
+                host=link.host,
+            )
+        )
+        if isawaitable(verdict):
+            task = self._core.loop.create_task(self._authenticate_later(request, verdict))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            self._authenticated(request, verdict)
+
+    def _limits(self) -> Limits:
+        core, settings, cluster = self._core, self._core.settings, self._core.cluster
+        return Limits(
+            keep_alive_max_s=settings.keep_alive_max_s,
+            session_expiry_max_s=cluster.session_expiry_max_s if cluster else 0,
+            receive_maximum=settings.receive_maximum,
+            topic_alias_maximum=settings.topic_alias_maximum,
+            max_packet_bytes=core.max_packet_bytes,
+            inflight_maximum=settings.inflight_maximum,
+        )
+
+    def _node_refuses(self) -> tuple[ReasonCode, str] | None:
+        core = self._core
+        if core.cluster is None:
+            return ReasonCode.SERVER_UNAVAILABLE, "the node has no configuration yet"
+        if core.cluster.isolated:
+            return ReasonCode.SERVER_UNAVAILABLE, "the cluster is isolated"
+        if core.is_stopping:
+            return ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping"
+        health, why = core.store.health()
+        if health is not StoreHealth.OK:
+            return ReasonCode.SERVER_UNAVAILABLE, f"the store cannot be written: {why}"
+        return None
+
+    async def _authenticate_later(self, request: Request, verdict: Awaitable[Verdict]) -> None:
+        answer = await verdict
+        if request.link.state != CLOSED:
+            self._authenticated(request, answer)
+            self._core.plan_flush()
+
+    def _authenticated(self, request: Request, verdict: Verdict) -> None:
+        core, link, terms = self._core, request.link, request.terms
+        if isinstance(verdict, AuthRefusal):
+            core.stats.auth_failure += 1
+            self.refuse(link, verdict.reason, verdict.detail)
+            return
+        core.stats.auth_success += 1
+        request.identity = verdict
+        subject = Subject(terms.client_id, verdict.username, link.host)
+        request.rights = core.policies.rights_of(subject)
+        detail = request.rights.refuses_connect()
+        if detail is not None:
+            core.stats.acl_connect_failure += 1
+            self.refuse(link, ReasonCode.NOT_AUTHORIZED, detail)
+            return
+        core.stats.acl_connect_success += 1
+        refusal = self._will_refused(request, request.rights) or self._occupied(request)
+        if refusal is not None:
+            self.refuse(link, *refusal)
+            return
+        self._take_over_or_wait(request)
+
+    def _will_refused(self, request: Request, rights: Rights) -> tuple[ReasonCode, str] | None:
+        """A will that may not be published refuses the CONNECT (S16, S17)."""
+        will = request.connect.will
+        if will is None:
+            return None
+        unfit = self._core.planner.unfit_topic(will.topic)
+        if unfit is not None:
+            return unfit.reason, f"will: {unfit.detail}"
+        detail = rights.refuses_publish(will.topic, qos=will.qos, retain=will.retain)
+        if detail is not None:
+            return ReasonCode.NOT_AUTHORIZED, f"will to {will.topic[:200]!r}: {detail}"
+        if len(will.payload) > self._core.max_message_bytes:
+            return ReasonCode.PACKET_TOO_LARGE, "the will is larger than a message may be"
+        return None
+
+    def _occupied(self, request: Request) -> tuple[ReasonCode, str] | None:
+        core = self._core
+        assert core.cluster is not None, "asked before"
+        existing = core.sessions.by_client_id.get(request.terms.client_id)
+        is_connected = existing is not None and existing.link is not None
+        if existing is not None and is_connected:
+            if existing.username != request.identity.username:  # S2
+                return ReasonCode.NOT_AUTHORIZED, "the client id is in use by another user"
+        elif core.sessions.connected >= core.cluster.max_connections:
+            core.stats.connect_throttled += 1
+            return ReasonCode.QUOTA_EXCEEDED, "too many connections"
+        return None
+
+    # -- take-over ---------------------------------------------------------------------------------
+
+    def _take_over_or_wait(self, request: Request) -> None:
+        """Two programs that fight for a client id are slowed down, so that they cost little (S1)."""
+        core, client_id = self._core, request.terms.client_id
+        existing = core.sessions.by_client_id.get(client_id)
+        if existing is None or existing.link is None:
+            self._accept(request)
+            return
+        delay_s = self._flap_delay_s(client_id)
+        if not delay_s:
+            self._accept(request)
+            return
+        earlier = self._delayed.get(client_id)
+        if earlier is not None:
+            self.refuse(
+                earlier.link,
+                ReasonCode.SERVER_BUSY,
+                "another connection with the same client id came while this one had to wait",
+            )
+        self._delayed[client_id] = request
+        core.timers.at(core.clock.monotonic_s() + delay_s, lambda: self._waited(request))
+
+    def _flap_delay_s(self, client_id: str) -> float:
+        now_s = self._core.clock.monotonic_s()
+        if len(self._takeovers) > MAX_FLAPS:
+            self._takeovers.clear()
+        times = self._takeovers.setdefault(client_id, deque(maxlen=FLAP_DELAYS_S[0][0]))
+        while times and now_s - times[0] > FLAP_WINDOW_S:
+            times.popleft()
+        delay_s = next((delay for count, delay in FLAP_DELAYS_S if len(times) >= count), 0.0)
+        times.append(now_s)
+        return delay_s
+
+    def _waited(self, request: Request) -> None:
+        if self._delayed.get(request.terms.client_id) is not request:
+            return
+        del self._delayed[request.terms.client_id]
+        refusal = self._occupied(request)
+        if refusal is not None:
+            self.refuse(request.link, *refusal)
+        else:
+            self._accept(request)
+        self._core.plan_flush()
+
+    # -- the session -------------------------------------------------------------------------------
+
+    def _accept(self, request: Request) -> None:
+        core, link, terms = self._core, request.link, request.terms
+        self._displace(terms.client_id)
+        session = core.sessions.by_client_id.get(terms.client_id)
+        if session is not None and (
+            terms.clean_start or session.username != request.identity.username  # S5
+        ):
+            core.sessions.end(session)
+            session = None
+        is_present = session is not None
+        if session is None:
+            session = core.sessions.create(terms.client_id, request.identity.username)
+        self._adopt(session, request)
+        link.session = session
+        session.behind = session.durable and is_present
+        core.sessions.attach(session, link)
+        if session.durable or session.will is not None or session.stored:
+            session.stored = True
+            core.persistence.save(session, lambda: self._confirm(request, is_present))
+        else:
+            self._confirm(request, is_present)
+
+    def _displace(self, client_id: str) -> None:
+        """[MQTT-3.1.4-3] the older connection ends; its will is due as after any loss."""
+        core = self._core
+        existing = core.sessions.by_client_id.get(client_id)
+        if existing is None or existing.link is None:
+            return
+        core.stats.takeovers += 1
+        core.events.note(
+            "taken_over",
+            client_id=client_id,
+            username=existing.username,
+            address=existing.link.address,
+            reason="another connection came with the same client id",
+        )
+        existing.link.close(
+            ReasonCode.SESSION_TAKEN_OVER, "another connection took the client id over"
+        )
+
+    def _adopt(self, session: Session, request: Request) -> None:
+        """Put the terms of this connection into the session."""
+        core, link, terms = self._core, request.link, request.terms
+        durable = terms.session_expiry_s > 0
+        if session.subscriptions and (session.host != link.host or session.durable != durable):
+            core.routes.all_changed()  # what it may receive, or how, can differ from now on
+        session.identity = request.identity
+        session.address = link.address
+        session.host = link.host
+        session.rights = request.rights
+        session.rights_epoch = core.access_epoch
+        session.receivable.clear()
+        session.protocol_version = terms.protocol_version
+        session.keep_alive_s = terms.keep_alive_s
+        session.clean_start = terms.clean_start
+        session.expiry_s = terms.session_expiry_s
+        session.durable = durable
+        session.will = _will_record(request.connect.will)
+        session.window.quota = terms.outbound_quota
+
+    def _confirm(self, request: Request, is_present: bool) -> None:
+        core, link, terms = self._core, request.link, request.terms
+        session = link.session
+        if session is None or session.link is not link:
+            return
+        self.forget(link)
+        core.stats.connect_success += 1
+        link.max_packet_bytes = terms.max_packet_bytes
+        accepted = terms.accepted(session_present=is_present, limits=request.limits)
+        link.send_counted(CONNACK, encode(accepted, link.version))
+        link.go_live(terms.keep_alive_s)
+        core.events.add(
+            "connected",
+            client_id=session.client_id,
+            username=session.username,
+            address=session.address,
+            reason="the session was resumed" if is_present else "",
+        )
+        if is_present:
+            core.sessions.resume(session, link)
+        link.take_waiting()
+        core.plan_flush()
+
+    # -- refusing ----------------------------------------------------------------------------------
+
+    def refuse(self, link: Connection, reason: ReasonCode, detail: str) -> None:
+        """Refuse a connection whose CONNECT is under decision, or has not come yet."""
+        request = self._requests.get(link)
+        if request is None or link.state == NEW:
+            self.turn_away(link, detail)
+            return
+        username = request.connect.username or ""
+        self._refuse(link, request.terms.client_id, username, reason, detail)
+
+    def _refuse(
+        self, link: Connection, client_id: str, username: str, reason: ReasonCode, detail: str
+    ) -> None:
+        self._answer_refusal(link, reason)
+        self._count_refusal(link, client_id, username, detail)
+        link.shut(detail, keep_will=False)
+
+    def _answer_refusal(self, link: Connection, reason: ReasonCode) -> None:
+        if link.version == V5 or (link.version and connack_return_code(reason) is not None):
+            link.send_counted(CONNACK, encode(ConnAck(reason=reason), link.version))
+
+    def _count_refusal(self, link: Connection, client_id: str, username: str, detail: str) -> None:
+        self._core.stats.connect_failure += 1
+        self._core.events.note(
+            "refused",
+            client_id=client_id,
+            username=username,
+            address=link.address,
+            reason=detail,
+        )
+
+    async def stop(self) -> None:
+        """End what is still being decided."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for link in list(self._undecided):
+            self.refuse(link, ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping")
+
+
+def _will_record(will: Will | None) -> WillRecord | None:
+    if will is None:
+        return None
+    return WillRecord(
+        topic=will.topic,
+        payload=will.payload,
+        qos=will.qos,
+        retain=will.retain,
+        delay_s=will.properties.will_delay_s or 0,
+        expiry_s=will.properties.message_expiry_s,
+        properties=forwardable_block(will.properties),
+    )

@@ -1,0 +1,240 @@
+"""The hot path: PUBLISH at QoS 0 and 1 straight through, and the PUBACKs that come back.
+
+Longer functions than the house rule allows, because every call and every object here costs (ENGINE,
+design rules 1 to 4). Whatever is not the usual case goes to ``publishing`` or ``packets``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker import packets
+from broker_runtime.broker.states import LIVE
+from broker_runtime.codec.encoder import PACKET_IDS
+from broker_runtime.codec.framing import read_header
+from broker_runtime.codec.packets import PUBACK, PUBLISH
+from broker_runtime.codec.reasons import Violation
+from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.storage.base import StoredMessage
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
+
+PUBLISH_0, PUBLISH_1 = PUBLISH << 2, PUBLISH << 2 | 1
+PUBACK_HEAD = b"\x40\x02"
+
+
+def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> int:
+    """Handle packets from ``position``; returns where the first unfinished one begins.
+
+    One loop for a whole read, and for QoS 0 neither a call nor a packet object: 0.6 µs a
+    message less than with them (measured 2025-11-20, tests/bench).
+    """
+    session = publisher.owner
+    cache, routes, throttle = session.cache, core.routes, core.throttle
+    dirty, level, version = core.dirty, publisher.level, publisher.version
+    published = core.journal.published
+    client_id, username, address = session.client_id, session.username, publisher.address
+    is_5 = version == 5
+    now_us = core.clock.wall_us()
+    now_ms = now_us // 1000
+    fast_limit = min(core.max_message_bytes, core.weight_bytes)
+    max_packet = core.max_packet_bytes
+    taken = sent = acks = 0
+    size = len(buffer)
+    while size - position >= 2:
+        first = buffer[position]
+        length = buffer[position + 1]
+        start = position + 2
+        if length >= 0x80:
+            header = read_header(buffer, position, max_packet)
+            if header is None:
+                break
+            if isinstance(header, Violation):
+                publisher.fail(header)
+                break
+            _, start, end = header
+            length = end - start
+        else:
+            end = start + length
+        if end > size:
+            publisher.needed_bytes = end - position
+            break
+        if first == 0x30 and 2 < length <= fast_limit:
+            name_end = start + 2 + (buffer[start] << 8 | buffer[start + 1])
+            entry = cache.get(buffer[start + 2 : name_end])
+            if (
+                entry is not None
+                and entry.route.version == routes.version
+                and entry.mask & 1
+                and (name_end <= end if not is_5 else name_end < end and not buffer[name_end])
+            ):
+                if throttle.tokens <= 0:
+                    throttle.wait(publisher)
+                    break
+                seq = core.last_seq + 1
+                if seq < now_us:
+                    seq = now_us
+                core.last_seq = seq
+                message = StoredMessage(
+                    0,
+                    seq,
+                    entry.topic,
+                    buffer[name_end + is_5 : end],
+                    0,
+                    False,
+                    client_id,
+                    username,
+                    address,
+                    now_ms,
+                )
+                packet = buffer[position:end]
+                packet_bytes = end - position
+                plan = entry.plan
+                receivers = plan.fast[0]
+                delivered = 0
+                for receiver in receivers:
+                    link = receiver.link
+                    if (
+                        link is None
+                        or link.level != level
+                        or link.queued_bytes >= link.max_queued_bytes
+                        or packet_bytes > link.max_packet_bytes
+                    ):
+                        break
+                    out = link.out
+                    if not out:
+                        dirty.append(link)
+                    out.append(packet)
+                    link.queued_bytes += packet_bytes
+                    link.sent0 += 1
+                    delivered += 1
+                sent += delivered
+                throttle.tokens -= 1 + delivered
+                taken += 1
+                if delivered == len(receivers) and not plan.slow[0] and not plan.shared:
+                    published(
+                        message,
+                        plan.names[0],
+                        "success" if receivers else "no_subscriber",
+                    )
+                else:
+                    core.fan_out.rest_of(message, plan, session, delivered)
+                position = end
+                continue
+        kind = first & 0xF0
+        if kind == 0x30:
+            if throttle.tokens <= 0:
+                throttle.wait(publisher)
+                break
+            if first == 0x32 and _publish_1(core, publisher, buffer, position, start, end, now_ms):
+                acks += 1
+            else:
+                core.publishing.receive(publisher, buffer, start, end, first & 0x0F)
+        elif kind == 0x40 and length == 2 and first == 0x40:
+            _acknowledged(core, publisher, buffer[start] << 8 | buffer[start + 1], now_ms)
+        else:
+            packets.handle(core, publisher, first, buffer[start:end])
+        position = end
+        if publisher.state != LIVE:
+            break
+    stats = core.stats
+    if taken:
+        publisher.received[PUBLISH_0] += taken
+        stats.packets_received[PUBLISH_0] += taken
+        stats.packets_sent[PUBLISH_0] += sent
+        stats.messages_received += taken
+        stats.messages_sent += sent
+        stats.acl_publish_success += taken
+        stats.tps_units += taken + sent
+    if acks:
+        publisher.received[PUBLISH_1] += acks
+        stats.packets_received[PUBLISH_1] += acks
+        publisher.sent[PUBACK << 2] += acks
+        stats.packets_sent[PUBACK << 2] += acks
+        stats.messages_received += acks
+        stats.acl_publish_success += acks
+        stats.tps_units += acks
+    return position
+
+
+def _publish_1(
+    core: Core,
+    publisher: Connection,
+    buffer: bytes,
+    position: int,
+    start: int,
+    end: int,
+    now_ms: int,
+) -> bool:
+    """QoS 1 straight through: no log, no properties, the bytes passed on but for the packet id.
+
+    False: it is not such a message, nothing was done.
+    """
+    session = publisher.owner
+    if end - start < 4 or end - start > core.weight_bytes or len(publisher.answers):
+        return False
+    name_end = start + 2 + (buffer[start] << 8 | buffer[start + 1])
+    entry = session.cache.get(buffer[start + 2 : name_end])
+    payload_start = name_end + 2
+    if (
+        entry is None
+        or entry.route.version != core.routes.version
+        or not entry.mask & 2
+        or payload_start > end
+        or end - payload_start > core.max_message_bytes
+    ):
+        return False
+    plan = entry.plan
+    if plan.logged or plan.shared:
+        return False
+    if publisher.version == 5:
+        if payload_start >= end or buffer[payload_start]:
+            return False
+        payload_start += 1
+    packet_id = buffer[name_end] << 8 | buffer[name_end + 1]
+    if not packet_id:
+        return False
+    message = StoredMessage(
+        0,
+        core.next_seq(),
+        entry.topic,
+        buffer[payload_start:end],
+        1,
+        False,
+        session.client_id,
+        session.username,
+        publisher.address,
+        now_ms,
+    )
+    core.throttle.tokens -= 1
+    ready = Outgoing(message, message.seq, 1, buffer[position:name_end], buffer[name_end + 2 : end])
+    sent = core.fan_out.volatile(message, plan, session, (publisher.level, ready))
+    reaches = bool(plan.fast[0] or plan.slow[0])
+    core.journal.published(message, sent, "success" if reaches else "no_subscriber")
+    out = publisher.out
+    if not out:
+        core.dirty.append(publisher)
+    if reaches or publisher.version < 5:
+        out += (PUBACK_HEAD, PACKET_IDS[packet_id])
+        publisher.queued_bytes += 4
+    else:
+        out += (b"\x40\x03", PACKET_IDS[packet_id], b"\x10")
+        publisher.queued_bytes += 5
+    return True
+
+
+def _acknowledged(core: Core, link: Connection, packet_id: int, now_ms: int) -> None:
+    """PUBACK without reason, the usual one."""
+    session = link.owner
+    outgoing = session.window.acknowledged(packet_id)
+    link.received[PUBACK << 2] += 1
+    core.stats.packets_received[PUBACK << 2] += 1
+    if outgoing is None:
+        return  # late, after a reconnect: harmless
+    core.journal.step(outgoing.seq, session.client_id, "PUBACK", 1, "success", now_ms)
+    if session.durable:
+        core.sending.settle(session, outgoing)
+    if session.window.pending or session.behind or session.retained_requests:
+        core.sending.pump(session)

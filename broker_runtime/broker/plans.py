@@ -1,0 +1,213 @@
+"""What publishing to a topic means, worked out once: who may do it and who gets it.
+
+An ``Entry`` belongs to one publisher and one topic; the ``Plan`` in it belongs to the topic alone.
+Both are right while ``route.version`` is the version of the route cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker_runtime.access.first_levels import Admission
+from broker_runtime.access.rights import Rights
+from broker_runtime.broker.client import Session
+from broker_runtime.codec import topics
+from broker_runtime.codec.publish import topic_of
+from broker_runtime.codec.reasons import ReasonCode, Violation
+from broker_runtime.routing.routes import Delivery, Route, SharedGroup
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.core import Core
+
+DIRECT_PREFIX = "$p2p/"
+"""A message of the console for one client goes to this topic and the client id."""
+
+MAX_CACHED_PLANS = 8_192
+MAX_CACHED_TOPICS = 1_024
+"""For each client: a hostile one must not fill the memory with made-up topics."""
+
+
+class Refusal:
+    """Why a PUBLISH is not taken."""
+
+    __slots__ = ("counter", "detail", "event", "reason")
+
+    def __init__(self, reason: ReasonCode, counter: str, detail: str) -> None:
+        self.reason = reason
+        self.counter = counter
+        """Counted as ``dropped_<counter>``."""
+        self.detail = detail
+        self.event = "denied" if reason is ReasonCode.NOT_AUTHORIZED else "dropped"
+
+
+class Plan:
+    """Who gets the messages of a topic, by the QoS they are published with.
+
+    ``fast[qos]``: sessions that get the same bytes, at that QoS, without going through the log.
+    ``slow[qos]``: the others that need no log. ``logged``: durable sessions that must get QoS 1
+    and 2 through the log. ``names[qos]``: (client id, QoS) of ``fast[qos]``, for the journal.
+    """
+
+    __slots__ = ("fast", "logged", "names", "route", "shared", "slow")
+
+    def __init__(self, route: Route[Session], deliveries: list[Delivery[Session]]) -> None:
+        self.route = route
+        self.shared: list[SharedGroup[Session]] = route.shared
+        self.logged = [d for d in deliveries if d.qos and d.subscriber.durable]
+        plain = [d for d in deliveries if _is_plain(d)]
+        fast = [plain] + [
+            [d for d in plain if d.qos >= qos and not d.subscriber.durable] for qos in (1, 2)
+        ]
+        self.fast = tuple([d.subscriber for d in chosen] for chosen in fast)
+        self.names = tuple(
+            [(d.subscriber.client_id, qos) for d in chosen] for qos, chosen in enumerate(fast)
+        )
+        self.slow = tuple(
+            _others(deliveries, set(self.fast[qos]), logged=qos > 0) for qos in (0, 1, 2)
+        )
+
+    def session_count(self) -> int:
+        """How many sessions a message is handed to; a shared group is one."""
+        return len(self.fast[0]) + len(self.slow[0]) + len(self.shared)
+
+    def reaches_anybody(self) -> bool:
+        """Whether any subscription matches."""
+        return bool(self.fast[0] or self.slow[0] or self.shared)
+
+
+def _others(
+    deliveries: list[Delivery[Session]], fast: set[Session], *, logged: bool
+) -> list[Delivery[Session]]:
+    """Neither the fast ones nor those that the log serves."""
+    return [
+        d
+        for d in deliveries
+        if d.subscriber not in fast and not (logged and d.qos and d.subscriber.durable)
+    ]
+
+
+def _is_plain(delivery: Delivery[Session]) -> bool:
+    return not (
+        delivery.identifiers
+        or delivery.no_local
+        or delivery.own is not None
+        or delivery.retain_as_published
+    )
+
+
+class Entry:
+    """Publishing to one topic by one client. ``mask``: allowed (QoS, retain) pairs."""
+
+    __slots__ = ("mask", "plan", "refusal", "route", "topic")
+
+    def __init__(self, topic: str, plan: Plan, mask: int, refusal: Refusal | None) -> None:
+        self.topic = topic
+        self.plan = plan
+        self.route = plan.route
+        self.mask = mask
+        self.refusal = refusal
+
+
+class Planner:
+    """Works out entries and plans, and keeps them."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._plans: dict[str, Plan] = {}
+
+    def entry(self, session: Session, raw_topic: bytes) -> Entry | Violation:
+        """What a PUBLISH of this client to this topic means; a violation when it is no topic."""
+        core = self._core
+        cached = session.cache.get(raw_topic)
+        if cached is not None and cached.route.version == core.routes.version:
+            return cached
+        topic = topic_of(raw_topic)
+        if isinstance(topic, Violation):
+            return topic
+        rights = core.rights_of(session)
+        refusal = self._unfit(raw_topic, topic)
+        mask = 0 if refusal is not None else rights.publish_mask(topic)
+        if mask:
+            refusal = self.admit(topic)
+            mask = 0 if refusal is not None else mask
+        entry = Entry(topic, self.plan(topic), mask, refusal)
+        if len(session.cache) >= MAX_CACHED_TOPICS:
+            session.cache.clear()
+        session.cache[raw_topic] = entry
+        return entry
+
+    def plan(self, topic: str) -> Plan:
+        """Who gets the messages of a topic."""
+        core = self._core
+        plan = self._plans.get(topic)
+        if plan is not None and plan.route.version == core.routes.version:
+            return plan
+        route = core.tree.match(topic)
+        plan = Plan(route, self._allowed(topic, route.direct))
+        if len(self._plans) >= MAX_CACHED_PLANS:
+            del self._plans[next(iter(self._plans))]
+        self._plans[topic] = plan
+        return plan
+
+    def direct_plan(self, session: Session) -> Plan:
+        """Exactly one client gets it, at the QoS it was published with."""
+        delivery = Delivery(session, 2, False, False, (), None)
+        return Plan(Route([delivery], [], -1), [delivery])
+
+    def _allowed(self, topic: str, deliveries: list[Delivery[Session]]) -> list[Delivery[Session]]:
+        """Those whose client may receive the topic now (SECURITY Z5, Z14, S6)."""
+        answers: dict[tuple[Rights, int], bool] = {}
+        allowed = []
+        for delivery in deliveries:
+            key = (self._core.rights_of(delivery.subscriber), delivery.qos)
+            answer = answers.get(key)
+            if answer is None:
+                answer = key[0].refuses_delivery(topic, qos=delivery.qos) is None
+                answers[key] = answer
+            if answer:
+                allowed.append(delivery)
+        return allowed
+
+    def unfit_topic(self, topic: str) -> Refusal | None:
+        """Why no client may publish to a topic, whatever its rights; None when one may."""
+        return self._unfit(topic.encode(), topic)
+
+    def _unfit(self, raw_topic: bytes, topic: str) -> Refusal | None:
+        settings = self._core.settings
+        if topic.startswith("$"):
+            return Refusal(
+                ReasonCode.NOT_AUTHORIZED,
+                "reserved_topic",
+                "topics that begin with '$' belong to the server",
+            )
+        if len(raw_topic) > settings.max_topic_bytes:
+            return Refusal(
+                ReasonCode.TOPIC_NAME_INVALID,
+                "topic_too_long",
+                f"the topic is longer than {settings.max_topic_bytes} bytes",
+            )
+        if topics.level_count(topic) > settings.max_topic_levels:
+            return Refusal(
+                ReasonCode.TOPIC_NAME_INVALID,
+                "topic_too_deep",
+                f"the topic has more than {settings.max_topic_levels} levels",
+            )
+        return None
+
+    def admit(self, topic: str) -> Refusal | None:
+        """Why a client with the right to publish still may not: the first level (DECISIONS 2)."""
+        name = topics.first_level(topic)
+        admission = self._core.admit_first_level(name)
+        if admission is Admission.UNKNOWN:
+            return Refusal(
+                ReasonCode.TOPIC_NAME_INVALID,
+                "unknown_topic",
+                f"the first-level topic {name!r} does not exist",
+            )
+        if admission is Admission.OVER_QUOTA:
+            return Refusal(
+                ReasonCode.QUOTA_EXCEEDED,
+                "topic_quota",
+                f"the first-level topic {name!r} would exceed the topic quota",
+            )
+        return None

@@ -1,0 +1,127 @@
+"""One message on its way: delivered, logged, retained, journaled, and only then acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker.client import Session
+from broker_runtime.broker.fan_out import Deliveries, is_logged
+from broker_runtime.broker.plans import Plan
+from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.storage.base import StoredMessage
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.core import Core
+
+Finish = Callable[[Exception | None, bool], None]
+"""Called once a message is as durable as it must be: what went wrong, and whether anybody
+subscribes to its topic."""
+
+
+def needs_log(plan: Plan) -> bool:
+    """Whether a QoS 1 or 2 message of this topic must go into the log."""
+    return bool(plan.logged) or any(is_logged(group) for group in plan.shared)
+
+
+class Publication:
+    """One message on its way through store and log; every step is a callback of the store."""
+
+    __slots__ = (
+        "_core",
+        "_error",
+        "_finish",
+        "_message",
+        "_plan",
+        "_publisher",
+        "_sent",
+        "_waiting",
+    )
+
+    def __init__(
+        self,
+        core: Core,
+        message: StoredMessage,
+        plan: Plan,
+        publisher: Session | None,
+        finish: Finish | None,
+    ) -> None:
+        self._core = core
+        self._message = message
+        self._plan = plan
+        self._publisher = publisher
+        self._finish = finish
+        self._sent: Deliveries = ()
+        self._waiting = 1
+        self._error: Exception | None = None
+
+    def start(self, ready: tuple[int, Outgoing] | None) -> None:
+        """Deliver what needs no log, submit what does."""
+        core, message = self._core, self._message
+        self._sent = core.fan_out.volatile(message, self._plan, self._publisher, ready)
+        if message.qos and needs_log(self._plan):
+            self._waiting += 1
+            core.store.append(message, self._in_log)
+        else:
+            self._journal()
+        self._retain()
+        self._settled(None)
+
+    def start_released(self, packet_id: int) -> None:
+        """The same for a QoS 2 message that the store has kept (``release_received``)."""
+        core, message, publisher = self._core, self._message, self._publisher
+        assert publisher is not None, "only a client's message is released"
+        self._sent = core.fan_out.volatile(message, self._plan, publisher, None)
+        log = message if needs_log(self._plan) else None
+        self._waiting += 1
+        core.store.release_received(
+            publisher.client_id, publisher.epoch, packet_id, log, self._released
+        )
+        if log is None:
+            self._journal()
+        self._retain()
+        self._settled(None)
+
+    def _retain(self) -> None:
+        message, core = self._message, self._core
+        if not message.retain:
+            return
+        if message.payload:
+            core.retained.put(message.topic, message, len(message.payload))
+        else:
+            core.retained.delete(message.topic)  # [MQTT-3.3.1-6]
+        if self._finish is None:
+            core.store.retain(message, None)
+        else:
+            self._waiting += 1
+            core.store.retain(message, self._settled)
+
+    def _released(self, error: Exception | None) -> None:
+        if error is None and needs_log(self._plan):
+            self._in_log(None)
+        else:
+            self._settled(error)
+
+    def _in_log(self, error: Exception | None) -> None:
+        core, message = self._core, self._message
+        if error is None:
+            sent = list(self._sent)
+            core.fan_out.logged(message, self._plan, self._publisher, sent)
+            core.committed_seq = message.seq
+            self._sent = sent
+            self._journal()
+        else:
+            core.stats.dropped["not_stored"] += 1
+            core.journal.published(message, self._sent, "not_stored")
+        self._settled(error)
+
+    def _journal(self) -> None:
+        result = "success" if self._plan.reaches_anybody() else "no_subscriber"
+        self._core.journal.published(self._message, self._sent, result)
+
+    def _settled(self, error: Exception | None) -> None:
+        self._error = self._error or error
+        self._waiting -= 1
+        if self._waiting == 0 and self._finish is not None:
+            self._finish(self._error, self._plan.reaches_anybody())
+        self._core.plan_flush()

@@ -1,0 +1,283 @@
+"""From an encoded message to one client: its window, its outbox, and what is dropped on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker.client import Session
+from broker_runtime.codec.encoder import (
+    PACKET_IDS,
+    as_duplicate,
+    encode_ack,
+    publish_parts,
+    publish_whole,
+    receiver_properties,
+)
+from broker_runtime.codec.packets import PUBLISH, PUBREL
+from broker_runtime.session.outgoing import Message, Outgoing
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
+
+PUBLISH_0 = PUBLISH << 2
+"""Index of ``stats.Packets``; the QoS is added."""
+
+
+class Sending:
+    """Everything that puts a PUBLISH into an outbox, the hot path for QoS 0 excepted."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    # -- encoding ----------------------------------------------------------------------------------
+
+    def whole(
+        self,
+        message: Message,
+        level: int,
+        *,
+        retain: bool = False,
+        identifiers: tuple[int, ...] = (),
+    ) -> bytes:
+        """A QoS 0 PUBLISH for connections of a level (4: before MQTT 5)."""
+        return publish_whole(
+            message.topic.encode(),
+            message.payload,
+            retain=retain,
+            version=level,
+            properties=self._properties(message, level, identifiers),
+        )
+
+    def parts(
+        self,
+        message: Message,
+        level: int,
+        qos: int,
+        *,
+        retain: bool = False,
+        identifiers: tuple[int, ...] = (),
+        pinned: bool = False,
+        shared: bool = False,
+    ) -> Outgoing:
+        """A QoS 1 or 2 PUBLISH. One that expires is encoded when it is sent."""
+        prefix = rest = b""
+        if message.expires_ms is None:
+            prefix, rest = self._encoded(message, level, qos, retain, identifiers)
+        return Outgoing(
+            message,
+            message.seq,
+            qos,
+            prefix,
+            rest,
+            retain=retain,
+            identifiers=identifiers,
+            pinned=pinned,
+            shared=shared,
+            weight=self._core.throttle.weight(len(message.payload)),
+        )
+
+    def _encoded_now(self, message: Message, level: int, outgoing: Outgoing) -> Outgoing:
+        fresh = Outgoing(
+            message,
+            outgoing.seq,
+            outgoing.qos,
+            *self._encoded(message, level, outgoing.qos, outgoing.retain, outgoing.identifiers),
+            retain=outgoing.retain,
+            identifiers=outgoing.identifiers,
+            pinned=outgoing.pinned,
+            shared=outgoing.shared,
+            weight=outgoing.weight,
+        )
+        return fresh
+
+    def _encoded(
+        self, message: Message, level: int, qos: int, retain: bool, identifiers: tuple[int, ...]
+    ) -> tuple[bytes, bytes]:
+        return publish_parts(
+            message.topic.encode(),
+            message.payload,
+            qos=qos,
+            retain=retain,
+            version=level,
+            properties=self._properties(message, level, identifiers),
+        )
+
+    def _properties(self, message: Message, level: int, identifiers: tuple[int, ...]) -> bytes:
+        if level < 5:
+            return b""
+        left_s = None
+        if message.expires_ms is not None:  # [MQTT-3.3.2-6]
+            left_s = max(0, -(-(message.expires_ms - self._core.now_ms()) // 1000))
+        return receiver_properties(left_s, identifiers, 0) + message.properties
+
+    # -- QoS 0 -------------------------------------------------------------------------------------
+
+    def send_whole(
+        self, session: Session, link: Connection, message: Message, packet: bytes
+    ) -> bool:
+        """QoS 0: into the outbox; False when it was dropped (P23, E3)."""
+        if not link.is_live:
+            self._core.fan_out.drop_offline(session)
+            return False
+        reason = None
+        if len(packet) > link.max_packet_bytes:
+            reason = "too_large"
+        elif message.expires_ms is not None and message.expires_ms <= self._core.now_ms():
+            reason = "expired"
+        elif not link.has_space():
+            reason = "queue_full"
+        if reason is not None:
+            self.drop(message.seq, session, 0, reason)
+            return False
+        link.send(packet)
+        link.sent0 += 1
+        self._sent(PUBLISH_0, self._core.throttle.weight(len(message.payload)))
+        return True
+
+    def _sent(self, kind: int, weight: int) -> None:
+        core = self._core
+        core.stats.packets_sent[kind] += 1
+        core.stats.messages_sent += 1
+        core.stats.tps_units += weight
+        core.throttle.tokens -= weight
+
+    # -- QoS 1 and 2 -------------------------------------------------------------------------------
+
+    def has_room_to_wait(self, session: Session) -> bool:
+        """Whether one more message may wait for room in the window of this client."""
+        window, settings = session.window, self._core.settings
+        return (
+            len(window.pending) < settings.pending_max_messages
+            and window.pending_bytes < settings.outbox_max_bytes
+        )
+
+    def offer(self, session: Session, link: Connection, outgoing: Outgoing) -> bool:
+        """Send when the window has room, else keep it waiting; True when sent at once.
+
+        A durable session that can keep no more falls behind: the log has the message, and it is
+        read when there is room again. For others the message is dropped (E3).
+        """
+        window = session.window
+        if not window.pending and window.has_room() and link.has_space():
+            return self._start(session, link, outgoing)
+        if outgoing.pinned or self.has_room_to_wait(session):
+            window.wait(outgoing)
+            self._core.persistence.mark(session)
+        elif session.durable and not outgoing.shared:
+            session.behind = True
+            session.missed_seq = outgoing.seq
+            self.step(outgoing.seq, session, "QUEUE", outgoing.qos, "success")
+        else:
+            self.drop(outgoing.seq, session, outgoing.qos, "queue_full")
+        return False
+
+    def _start(self, session: Session, link: Connection, outgoing: Outgoing) -> bool:
+        """Give it a packet id and send it; False when this client cannot get it at all."""
+        if session.durable:
+            self._core.persistence.mark(session)
+        message = outgoing.message
+        if message is not None and message.expires_ms is not None:
+            if message.expires_ms <= self._core.now_ms():  # [MQTT-3.3.2-5]
+                self._give_up(session, outgoing, "expired")
+                return False
+            outgoing = self._encoded_now(message, link.level, outgoing)
+        if outgoing.size_bytes > link.max_packet_bytes:  # [MQTT-3.1.2-24]
+            self._give_up(session, outgoing, "too_large")
+            return False
+        packet_id = session.window.admit(outgoing)
+        if outgoing.qos == 2 and session.durable:
+            self._transmit_when_durable(session, link, packet_id, outgoing)
+        else:
+            self.transmit(link, packet_id, outgoing)
+        return True
+
+    def _transmit_when_durable(
+        self, session: Session, link: Connection, packet_id: int, outgoing: Outgoing
+    ) -> None:
+        """A QoS 2 message is sent once its packet id is durable: after a crash it comes with the
+        same id, and the client knows it (CLUSTERING 3.8)."""
+
+        def transmit() -> None:
+            if session.window.inflight.get(packet_id) is outgoing:
+                self.transmit(link, packet_id, outgoing)
+
+        self._core.persistence.when_durable(session, transmit)
+
+    def transmit(self, link: Connection, packet_id: int, outgoing: Outgoing) -> None:
+        """Put a message with its packet id into the outbox."""
+        out = link.out
+        if not out:
+            self._core.dirty.append(link)
+        out += (outgoing.prefix, PACKET_IDS[packet_id], outgoing.rest)
+        link.queued_bytes += outgoing.size_bytes
+        kind = PUBLISH_0 | outgoing.qos
+        link.sent[kind] += 1
+        self._sent(kind, outgoing.weight)
+
+    def retransmit(
+        self, session: Session, link: Connection, packet_id: int, outgoing: Outgoing
+    ) -> None:
+        """Send again what was in flight when the connection was lost [MQTT-4.4.0-1]."""
+        message = outgoing.message
+        assert message is not None, "only messages that were found again are sent again"
+        fresh = self._encoded_now(message, link.level, outgoing)
+        session.window.inflight[packet_id] = fresh
+        if fresh.size_bytes > link.max_packet_bytes:
+            del session.window.inflight[packet_id]
+            self._give_up(session, outgoing, "too_large")
+            return
+        fresh.prefix = as_duplicate(fresh.prefix)
+        self.transmit(link, packet_id, fresh)
+        self.step(outgoing.seq, session, "PUBLISH", outgoing.qos, "sent_again")
+
+    def release_again(self, session: Session, link: Connection) -> None:
+        """PUBREL for every QoS 2 message that is owed one, in the order of the PUBRECs."""
+        for packet_id in session.window.released:
+            link.send_counted(PUBREL, encode_ack(PUBREL, packet_id, 0, link.version))
+
+    def pump(self, session: Session) -> None:
+        """Send what waits, as far as window and outbox allow; then see to what the log holds."""
+        link = session.link
+        if link is None:
+            return
+        window = session.window
+        while window.pending and window.has_room() and link.has_space():
+            outgoing = window.next_waiting()
+            if self._start(session, link, outgoing):
+                self.step(outgoing.seq, session, "PUBLISH", outgoing.qos, "success")
+        if session.retained_requests:
+            self._core.subscribing.send_retained(session)
+        if session.behind:
+            self._core.catch_up.start(session)
+
+    # -- what is not delivered ---------------------------------------------------------------------
+
+    def _give_up(self, session: Session, outgoing: Outgoing, reason: str) -> None:
+        self.settle(session, outgoing)
+        self.drop(outgoing.seq, session, outgoing.qos, reason)
+
+    def settle(self, session: Session, outgoing: Outgoing) -> None:
+        """The client has a message, or never will: a replay of the log leaves it out."""
+        if session.durable:
+            if not outgoing.pinned and not outgoing.shared:
+                session.progress.settle(outgoing.seq)
+            self._core.persistence.mark(session)
+
+    def drop(self, seq: int, session: Session, qos: int, reason: str) -> None:
+        """Count a message that a client does not get, with its reason."""
+        self._core.stats.dropped[reason] += 1
+        self.step(seq, session, "DROP", qos, reason)
+        self._core.events.note(
+            "dropped",
+            client_id=session.client_id,
+            username=session.username,
+            address=session.address,
+            reason=f"messages to this client were dropped: {reason}",
+        )
+
+    def step(self, seq: int, session: Session, packet_type: str, qos: int, result: str) -> None:
+        """A later step of a message, for its trace."""
+        self._core.journal.step(
+            seq, session.client_id, packet_type, qos, result, self._core.now_ms()
+        )

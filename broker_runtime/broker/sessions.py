@@ -1,0 +1,276 @@
+"""The sessions of a node: who is connected, take-over, wills, and the end of a session.
+
+A will, the expiry and the subscriptions belong to the session, not to the socket (CLUSTERING
+3.7, 6): after a crash they are found in the store and carried out as if the connection had just
+been lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker.catch_up import options_of
+from broker_runtime.broker.client import Session
+from broker_runtime.codec.packets import SESSION_NEVER_EXPIRES
+from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.session.window import Progress
+from broker_runtime.storage.base import SessionRecord, StoredMessage, WillRecord
+
+if TYPE_CHECKING:
+    from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
+
+
+class Sessions:
+    """All sessions by client id; those that are not connected as well."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.by_client_id: dict[str, Session] = {}
+        self.connected = 0
+
+    # -- start -------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Take up what the store holds; reap what was connected when the last process ended."""
+        core = self._core
+        for message in core.store.load_retained():
+            core.retained.put(message.topic, message, len(message.payload))
+        for record in core.store.load_sessions():
+            session = self._restored(record)
+            self.by_client_id[session.client_id] = session
+            for topic_filter, subscription in record.subscriptions.items():
+                core.tree.subscribe(session, topic_filter, options_of(subscription))
+        for client_id, packet_id, message in core.store.load_received():
+            owner = self.by_client_id.get(client_id)
+            if owner is not None:
+                owner.received.keep(packet_id, message)
+
+    def reap(self) -> None:
+        """Carry out the wills and the ends that are due since the last process (S14)."""
+        core = self._core
+        now_ms = core.now_ms()
+        for session in list(self.by_client_id.values()):
+            was_connected = session.disconnected_ms < session.connected_ms
+            if was_connected:
+                session.disconnected_ms = now_ms
+            had_will = session.will is not None
+            self._leave(session, max(0.0, (now_ms - session.disconnected_ms) / 1000))
+            changed = was_connected or had_will != (session.will is not None)
+            if changed and not session.ended:
+                core.persistence.save(session, None)
+
+    def _restored(self, record: SessionRecord) -> Session:
+        session = Session(record.client_id, record.username, created_ms=record.created_ms)
+        session.address = record.address
+        session.host = record.address.rpartition(":")[0]
+        session.protocol_version = record.protocol_version
+        session.keep_alive_s = record.keep_alive_s
+        session.clean_start = record.clean_start
+        session.expiry_s = record.expiry_s
+        session.connected_ms = record.connected_ms
+        session.disconnected_ms = 0 if record.connected else record.disconnected_ms
+        session.epoch = record.epoch
+        session.durable = record.expiry_s > 0
+        session.stored = True
+        session.subscriptions = dict(record.subscriptions)
+        session.will = record.will
+        session.progress = Progress(record.cursor)
+        session.progress.settled = set(record.settled)
+        for entry in record.inflight:
+            if entry.released:
+                session.window.released[entry.packet_id] = entry.seq
+            else:
+                waiting = Outgoing(None, entry.seq, entry.qos, b"", b"")
+                waiting.pinned = entry.seq <= record.cursor
+                session.window.inflight[entry.packet_id] = waiting
+        return session
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def create(self, client_id: str, username: str) -> Session:
+        """A new session that has seen nothing of the log."""
+        core = self._core
+        session = Session(client_id, username, created_ms=core.now_ms())
+        session.progress = Progress(core.last_seq)
+        self.by_client_id[client_id] = session
+        return session
+
+    def attach(self, session: Session, link: Connection) -> None:
+        """The session is connected now."""
+        session.link = link
+        self.connected += 1
+        session.connected_ms = self._core.now_ms()
+        session.epoch += 1
+        for timer in (session.will_timer, session.expiry_timer):
+            if timer is not None:
+                timer.cancel()
+        self._core.tree.set_online(session, True)
+
+    def resume(self, session: Session, link: Connection) -> None:
+        """Send again what was in flight, then what the log holds (after the CONNACK)."""
+        window, progress = session.window, session.progress
+        sending = self._core.sending
+        session.catching_up = False
+        progress.position = progress.cursor
+        session.resumed = {}
+        self._fit_window(session)
+        sending.release_again(session, link)
+        for packet_id, outgoing in list(window.inflight.items()):
+            if outgoing.message is None:
+                session.resumed.setdefault(outgoing.seq, []).append(packet_id)
+            else:
+                sending.retransmit(session, link, packet_id, outgoing)
+        if session.durable:
+            session.behind = True
+            session.missed_seq = max(session.missed_seq, self._core.committed_seq)
+        sending.pump(session)
+
+    def _fit_window(self, session: Session) -> None:
+        """A client that came back with a smaller Receive Maximum gets no more than that in flight
+        [MQTT-3.3.4-9]: the newest QoS 1 messages of the log go back to it."""
+        window = session.window
+        surplus = len(window.inflight) + len(window.released) - window.quota
+        for packet_id, outgoing in reversed(list(window.inflight.items())):
+            if surplus <= 0:
+                return
+            if outgoing.qos == 1 and not outgoing.pinned and not outgoing.shared:
+                del window.inflight[packet_id]
+                surplus -= 1
+
+    # -- leaving -----------------------------------------------------------------------------------
+
+    def detach(self, session: Session, *, keep_will: bool) -> None:
+        """The connection is gone.
+
+        Args:
+            keep_will: False after a DISCONNECT that says so [MQTT-3.14.4-3] and at shutdown (F7).
+        """
+        core = self._core
+        if session.link is None:
+            return
+        if session.durable and not session.behind:
+            session.progress.position = max(session.progress.position, core.committed_seq)
+        session.progress.advance(session.window)
+        session.link = None
+        self.connected -= 1
+        session.disconnected_ms = core.now_ms()
+        core.tree.set_online(session, False)
+        session.cache.clear()
+        if not keep_will:
+            session.will = None
+        session.durable = session.expiry_s > 0
+        if session.durable:
+            self._forget_messages(session)
+        self._leave(session, 0.0)
+        if not session.ended:
+            core.persistence.save(session, None)
+
+    def _forget_messages(self, session: Session) -> None:
+        """What the log holds needs no memory; the rest waits here for the client."""
+        window = session.window
+        session.after_save.clear()
+        window.inflight = {
+            packet_id: o if o.pinned else _placeholder(o)
+            for packet_id, o in window.inflight.items()
+        }
+        kept = [o for o in window.pending if o.pinned or o.shared]
+        window.forget_waiting()
+        for outgoing in kept:
+            window.wait(outgoing)
+
+    def _leave(self, session: Session, away_s: float) -> None:
+        """Start the clocks of a session without connection, or end it."""
+        if session.expiry_s - away_s <= 0:
+            self.end(session)
+            return
+        core = self._core
+        now_s = core.clock.monotonic_s()
+        if session.will is not None:
+            delay_s = min(session.will.delay_s, session.expiry_s) - away_s
+            if delay_s <= 0:
+                self.publish_will(session)
+            else:
+                session.will_timer = core.timers.at(
+                    now_s + delay_s, lambda: self._will_is_due(session)
+                )
+        if session.expiry_s < SESSION_NEVER_EXPIRES:
+            session.expiry_timer = core.timers.at(
+                now_s + session.expiry_s - away_s, lambda: self.expire(session)
+            )
+
+    def _will_is_due(self, session: Session) -> None:
+        self.publish_will(session)
+        self._core.persistence.save(session, None)
+
+    def expire(self, session: Session) -> None:
+        """Nobody came back in time [MQTT-3.1.2-23]."""
+        if session.link is None and not session.ended:
+            self.end(session)
+
+    def end(self, session: Session) -> None:
+        """The session is over: its will is due [MQTT-3.1.2-8], everything of it is forgotten."""
+        if session.ended:
+            return
+        session.ended = True
+        core = self._core
+        if self.by_client_id.get(session.client_id) is session:
+            del self.by_client_id[session.client_id]
+        for timer in (session.will_timer, session.expiry_timer):
+            if timer is not None:
+                timer.cancel()
+        core.tree.remove_subscriber(session)
+        core.tree.set_online(session, False)
+        self.publish_will(session)
+        session.retained_requests.clear()
+        session.window.forget_waiting()
+        if session.stored:
+            core.persistence.delete(session, None)
+
+    def publish_will(self, session: Session) -> None:
+        """Publish the will once, if its owner still may (SECURITY S14, Z14)."""
+        will, session.will = session.will, None
+        if will is None:
+            return
+        core = self._core
+        refusal = core.planner.unfit_topic(will.topic)
+        detail = refusal.detail if refusal is not None else self._refused_will(session, will)
+        if detail is not None:
+            core.stats.dropped["will_refused"] += 1
+            core.events.note(
+                "denied",
+                client_id=session.client_id,
+                username=session.username,
+                address=session.address,
+                reason=f"will to {will.topic[:200]!r}: {detail}",
+            )
+            return
+        now_ms = core.now_ms()
+        message = StoredMessage(
+            shard=0,
+            seq=core.next_seq(),
+            topic=will.topic,
+            payload=will.payload,
+            qos=will.qos,
+            retain=will.retain,
+            client_id=session.client_id,
+            username=session.username,
+            address=session.address,
+            stored_ms=now_ms,
+            expires_ms=None if will.expiry_s is None else now_ms + will.expiry_s * 1000,
+            properties=will.properties,
+        )
+        core.publishing.publish(message, core.planner.plan(will.topic), session, None, None)
+
+    def _refused_will(self, session: Session, will: WillRecord) -> str | None:
+        detail = self._core.rights_of(session).refuses_publish(
+            will.topic, qos=will.qos, retain=will.retain
+        )
+        if detail is not None:
+            return detail
+        refusal = self._core.planner.admit(will.topic)
+        return None if refusal is None else refusal.detail
+
+
+def _placeholder(outgoing: Outgoing) -> Outgoing:
+    return Outgoing(None, outgoing.seq, outgoing.qos, b"", b"", shared=outgoing.shared)

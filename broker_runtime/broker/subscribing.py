@@ -1,0 +1,249 @@
+"""SUBSCRIBE and UNSUBSCRIBE, and the retained messages that a subscription brings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker_runtime.broker.catch_up import options_of
+from broker_runtime.broker.client import RetainedRequest, Session
+from broker_runtime.codec import topics
+from broker_runtime.codec.encoder import encode
+from broker_runtime.codec.packets import (
+    SUBACK,
+    UNSUBACK,
+    SubAck,
+    Subscribe,
+    SubscriptionRequest,
+    UnsubAck,
+    Unsubscribe,
+)
+from broker_runtime.codec.reasons import ReasonCode
+from broker_runtime.storage.base import StoredMessage, SubscriptionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
+
+RETAINED_STEP = 256
+"""Topics looked at in one go, so that a search of a large tree does not hold up the others."""
+
+SHOWN_FILTERS = 5
+
+
+class Subscribing:
+    """Keeps the subscriptions of the sessions, the tree and the store in step."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def subscribe(self, link: Connection, packet: Subscribe) -> None:
+        """Every line is answered for itself [MQTT-3.8.4-6] (P16, Z9). The SUBACK goes out once the
+        subscriptions are durable."""
+        session = link.owner
+        reasons: list[int] = []
+        retained: list[RetainedRequest] = []
+        granted: list[str] = []
+        for request in packet.subscriptions:
+            reason = self._subscribe_one(session, request, packet.identifier, retained)
+            reasons.append(reason)
+            if reason <= ReasonCode.GRANTED_QOS_2:
+                granted.append(request.topic_filter)
+        if granted:
+            self._event("subscribed", session, granted)
+        answer = encode(SubAck(packet_id=packet.packet_id, reasons=reasons), link.version)
+
+        def confirm() -> None:
+            if session.link is link:
+                link.send_counted(SUBACK, answer)
+                session.retained_requests.extend(retained)
+                self.send_retained(session)
+                self._core.plan_flush()
+
+        self._confirm(session, bool(granted), confirm)
+
+    def _confirm(self, session: Session, changed: bool, confirm: Callable[[], None]) -> None:
+        if changed and session.durable:
+            self._core.persistence.save(session, confirm)
+        else:
+            confirm()
+
+    def _subscribe_one(
+        self,
+        session: Session,
+        request: SubscriptionRequest,
+        identifier: int | None,
+        retained: list[RetainedRequest],
+    ) -> int:
+        core, topic_filter = self._core, request.topic_filter
+        refusal = self._refusal(session, request)
+        if refusal is not None:
+            reason, detail = refusal
+            core.events.note(
+                "denied",
+                client_id=session.client_id,
+                username=session.username,
+                address=session.address,
+                reason=f"subscribe to {topic_filter[:200]!r}: {detail}",
+            )
+            return reason
+        core.stats.acl_subscribe_success += 1
+        group, inner = topics.split_share(topic_filter)
+        name = topics.first_level(topic_filter)
+        core.admit_first_level(name)  # DECISIONS 2; beyond the quota only publishing is refused
+        former = session.subscriptions.get(topic_filter)
+        record = SubscriptionRecord(
+            qos=request.qos,
+            no_local=request.no_local,
+            retain_as_published=request.retain_as_published,
+            retain_handling=request.retain_handling,
+            identifier=identifier,
+            since_seq=core.last_seq if former is None else former.since_seq,
+        )
+        session.subscriptions[topic_filter] = record
+        core.tree.subscribe(session, topic_filter, options_of(record))
+        wants_retained = request.retain_handling == 0 or (
+            request.retain_handling == 1 and former is None
+        )
+        if wants_retained and not group:  # [MQTT-3.3.1-9] [MQTT-3.3.1-10] §4.8.2
+            identifiers = (identifier,) if identifier else ()
+            scan = core.retained.scan(inner)
+            retained.append(RetainedRequest(scan, request.qos, identifiers))
+        return request.qos
+
+    def _refusal(
+        self, session: Session, request: SubscriptionRequest
+    ) -> tuple[ReasonCode, str] | None:
+        core, topic_filter = self._core, request.topic_filter
+        if not topics.valid_topic_filter(topic_filter) or self._too_big(topic_filter):
+            return ReasonCode.TOPIC_FILTER_INVALID, "the topic filter is not valid"
+        inner = topics.split_share(topic_filter)[1]
+        if inner.startswith("$"):
+            core.stats.acl_subscribe_failure += 1
+            detail = "topics that begin with '$' belong to the server"
+            return ReasonCode.NOT_AUTHORIZED, detail  # SECURITY Z13
+        detail_or_none = core.rights_of(session).refuses_subscribe(inner, qos=request.qos)
+        if detail_or_none is not None:
+            core.stats.acl_subscribe_failure += 1
+            return ReasonCode.NOT_AUTHORIZED, detail_or_none
+        cluster = core.cluster
+        assert cluster is not None, "a client is connected only once there is a configuration"
+        if topic_filter not in session.subscriptions:
+            if len(session.subscriptions) >= cluster.max_subscriptions_per_client:
+                return ReasonCode.QUOTA_EXCEEDED, "too many subscriptions of this client"
+            if len(core.tree) >= cluster.max_subscriptions:
+                return ReasonCode.QUOTA_EXCEEDED, "too many subscriptions in the cluster"
+        return None
+
+    def _too_big(self, topic_filter: str) -> bool:
+        settings = self._core.settings
+        return (
+            len(topic_filter.encode()) > settings.max_topic_bytes
+            or topics.level_count(topic_filter) > settings.max_topic_levels
+        )
+
+    def unsubscribe(self, link: Connection, packet: Unsubscribe) -> None:
+        """Messages already on their way still arrive [MQTT-3.10.4-3]."""
+        session = link.owner
+        gone: list[str] = []
+        reasons: list[int] = []
+        for topic_filter in packet.topic_filters:
+            if session.subscriptions.pop(topic_filter, None) is None:
+                reasons.append(ReasonCode.NO_SUBSCRIPTION_EXISTED)
+                continue
+            self._core.tree.unsubscribe(session, topic_filter)
+            gone.append(topic_filter)
+            reasons.append(ReasonCode.SUCCESS)
+        if gone:
+            self._event("unsubscribed", session, gone)
+        if link.version < 5:
+            reasons = []
+        answer = encode(UnsubAck(packet_id=packet.packet_id, reasons=reasons), link.version)
+
+        def confirm() -> None:
+            if session.link is link:
+                link.send_counted(UNSUBACK, answer)
+                self._core.plan_flush()
+
+        self._confirm(session, bool(gone), confirm)
+
+    def _event(self, event: str, session: Session, filters: list[str]) -> None:
+        shown = ", ".join(topic_filter[:200] for topic_filter in filters[:SHOWN_FILTERS])
+        more = len(filters) - SHOWN_FILTERS
+        self._core.events.add(
+            event,
+            client_id=session.client_id,
+            username=session.username,
+            address=session.address,
+            reason=f"{shown} and {more} more" if more > 0 else shown,
+        )
+
+    # -- retained messages -------------------------------------------------------------------------
+
+    def send_retained(self, session: Session) -> None:
+        """Send what subscriptions are still owed, one step; goes on by itself while there is room.
+        Where there is none, ``Sending.pump`` comes back."""
+        link, requests = session.link, session.retained_requests
+        if link is None or not requests or not self._has_room(session, link):
+            return
+        request = requests[0]
+        if not request.found:
+            request.found.extend(request.scan.step(RETAINED_STEP))
+        while request.found and self._has_room(session, link):
+            self._send_one(session, link, request, request.found.popleft())
+        if request.scan.done and not request.found:
+            requests.popleft()
+        self._core.plan_flush()
+        if requests:
+            self._core.loop.call_soon(self.send_retained, session)
+
+    def _has_room(self, session: Session, link: Connection) -> bool:
+        return link.has_space() and not session.window.pending
+
+    def _send_one(
+        self, session: Session, link: Connection, request: RetainedRequest, message: StoredMessage
+    ) -> None:
+        core, now_ms = self._core, self._core.now_ms()
+        if message.expires_ms is not None and message.expires_ms <= now_ms:
+            if core.retained.get(message.topic) is message:
+                core.retained.delete(message.topic)
+                core.store.retain(_emptied(message), None)
+            return
+        if core.rights_of(session).refuses_delivery(message.topic, qos=request.qos):
+            return  # SECURITY Z14
+        qos = min(message.qos, request.qos)
+        sending = core.sending
+        if qos == 0:
+            packet = sending.whole(
+                message, link.level, retain=True, identifiers=request.identifiers
+            )
+            was_sent = sending.send_whole(session, link, message, packet)
+        else:
+            outgoing = sending.parts(
+                message,
+                link.level,
+                qos,
+                retain=True,
+                identifiers=request.identifiers,
+                pinned=True,
+            )
+            was_sent = sending.offer(session, link, outgoing)
+        if was_sent:
+            sending.step(message.seq, session, "PUBLISH", qos, "success")
+
+
+def _emptied(message: StoredMessage) -> StoredMessage:
+    """What deletes a retained message from the store."""
+    return StoredMessage(
+        shard=message.shard,
+        seq=message.seq,
+        topic=message.topic,
+        payload=b"",
+        qos=message.qos,
+        retain=True,
+        client_id=message.client_id,
+        username=message.username,
+        address=message.address,
+        stored_ms=message.stored_ms,
+    )

@@ -1,0 +1,67 @@
+"""What a client has sent and is owed an answer for."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+M = TypeVar("M")
+
+
+class OrderedAnswers:
+    """Acknowledgements leave in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3], although
+    some messages become durable later than others."""
+
+    __slots__ = ("_slots",)
+
+    def __init__(self) -> None:
+        self._slots: deque[list[bytes]] = deque()
+
+    def __len__(self) -> int:
+        """How many PUBLISHes await an answer that is not sent yet."""
+        return len(self._slots)
+
+    def reserve(self) -> list[bytes]:
+        """A place in the order, to be filled by ``fill``."""
+        slot: list[bytes] = []
+        self._slots.append(slot)
+        return slot
+
+    def fill(self, slot: list[bytes], answer: bytes) -> list[bytes]:
+        """Fill a place; returns the answers that may be sent now, in order."""
+        slot.append(answer)
+        ready: list[bytes] = []
+        while self._slots and self._slots[0]:
+            ready += self._slots.popleft()
+        return ready
+
+
+class Received(Generic[M]):
+    """Inbound QoS 2 messages by packet id, from PUBLISH to PUBREL [MQTT-4.3.3-10].
+
+    A message that was refused with a positive PUBREC (before MQTT 5 there is no other) is kept as
+    None, so that its PUBREL is answered too.
+    """
+
+    __slots__ = ("_messages",)
+
+    def __init__(self) -> None:
+        self._messages: dict[int, M | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __contains__(self, packet_id: int) -> bool:
+        return packet_id in self._messages
+
+    def keep(self, packet_id: int, message: M | None) -> None:
+        """A PUBLISH came."""
+        self._messages[packet_id] = message
+
+    def release(self, packet_id: int) -> M | None:
+        """A PUBREL came for a packet id that is kept."""
+        return self._messages.pop(packet_id)
+
+    def messages(self) -> dict[int, M | None]:
+        """Packet id to message."""
+        return self._messages

@@ -1,0 +1,124 @@
+"""What a CONNECT asks for and what it gets: the rules that need no more than the packet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker_runtime.codec.packets import V5, ConnAck, Connect, Properties
+from broker_runtime.codec.reasons import ReasonCode
+
+MAX_CLIENT_ID_BYTES = 1_024
+KEEP_ALIVE_LIMIT_S = 65_535
+DEFAULT_RECEIVE_MAXIMUM = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the node grants at most."""
+
+    keep_alive_max_s: int
+    session_expiry_max_s: int
+    receive_maximum: int
+    topic_alias_maximum: int
+    max_packet_bytes: int
+    inflight_maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRefusal:
+    """Why a CONNECT is refused: an MQTT 5 reason, and plain words for the operator."""
+
+    reason: ReasonCode
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What was agreed."""
+
+    client_id: str
+    assigned: bool
+    """Whether the server made the client id up."""
+    protocol_version: int
+    clean_start: bool
+    keep_alive_s: int
+    """0: none."""
+    session_expiry_s: int
+    """0: the session ends with the connection."""
+    outbound_quota: int
+    max_packet_bytes: int
+    """Largest packet that may be sent to the client (P23)."""
+    changed: Properties
+    """What the client must be told because it differs from what it asked for."""
+
+    def accepted(self, *, session_present: bool, limits: Limits) -> ConnAck:
+        """The CONNACK that says so."""
+        properties = self.changed
+        properties.receive_maximum = limits.receive_maximum
+        properties.topic_alias_maximum = limits.topic_alias_maximum
+        properties.maximum_packet_bytes = limits.max_packet_bytes
+        return ConnAck(reason=0, session_present=session_present, properties=properties)
+
+
+def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms | ConnectRefusal:
+    """Agree on the terms of a connection.
+
+    Args:
+        new_client_id: used when the client leaves the choice to the server; unguessable (S20).
+    """
+    refusal = _refusal(connect)
+    if refusal is not None:
+        return refusal
+    asked, changed = connect.properties, Properties()
+    assigned = not connect.client_id
+    if assigned:
+        changed.assigned_client_id = new_client_id  # [MQTT-3.1.3-7]
+    keep_alive_s = _keep_alive(connect.keep_alive_s, limits.keep_alive_max_s)
+    if keep_alive_s != connect.keep_alive_s:
+        changed.server_keep_alive_s = keep_alive_s  # [MQTT-3.1.2-21], DECISIONS 19
+    if connect.protocol_version == V5:
+        wanted_s = asked.session_expiry_s or 0
+    else:
+        # Clean Session ends the session with the connection [MQTT-3.1.2-6 of 3.1.1].
+        wanted_s = 0 if connect.clean_start else limits.session_expiry_max_s
+    expiry_s = min(wanted_s, limits.session_expiry_max_s)
+    if expiry_s != wanted_s:
+        changed.session_expiry_s = expiry_s
+    return Terms(
+        client_id=connect.client_id or new_client_id,
+        assigned=assigned,
+        protocol_version=connect.protocol_version,
+        clean_start=connect.clean_start,
+        keep_alive_s=keep_alive_s,
+        session_expiry_s=expiry_s,
+        outbound_quota=min(
+            asked.receive_maximum or DEFAULT_RECEIVE_MAXIMUM, limits.inflight_maximum
+        ),
+        max_packet_bytes=asked.maximum_packet_bytes or 2**31,
+        changed=changed,
+    )
+
+
+def _keep_alive(asked_s: int, maximum_s: int) -> int:
+    if maximum_s >= KEEP_ALIVE_LIMIT_S:
+        return asked_s
+    return min(asked_s or maximum_s, maximum_s)
+
+
+def _refusal(connect: Connect) -> ConnectRefusal | None:
+    if connect.properties.authentication_method is not None:
+        return ConnectRefusal(
+            ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not supported"
+        )
+    if not connect.client_id and connect.protocol_version != V5 and not connect.clean_start:
+        # [MQTT-3.1.3-8 of 3.1.1] (S20)
+        return ConnectRefusal(
+            ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+            "an empty client identifier needs a clean session",
+        )
+    if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
+        return ConnectRefusal(
+            ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+            f"the client identifier is longer than {MAX_CLIENT_ID_BYTES} bytes",
+        )
+    return None

@@ -1,0 +1,123 @@
+"""What is on its way to a client: packet ids, acknowledgements, and what waits for room.
+
+The window belongs to the session, not to the connection: ids survive a reconnect
+[MQTT-4.4.0-1]. ``Progress`` says how far a durable session has come in the log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from broker_runtime.session.outgoing import Outgoing
+
+MAX_PACKET_ID = 65_535
+
+
+class Window:
+    """Outbound QoS 1 and 2 messages of one session.
+
+    ``inflight``: packet id to message that awaits PUBACK or PUBREC, in the order sent.
+    ``released``: packet id to number of a QoS 2 message that awaits PUBCOMP, in the order of the
+    PUBRECs. ``pending``: messages that wait for room, oldest first.
+    """
+
+    __slots__ = ("_next_id", "inflight", "pending", "pending_bytes", "quota", "released")
+
+    def __init__(self) -> None:
+        self.quota = MAX_PACKET_ID
+        """How many may be unacknowledged: the client's Receive Maximum [MQTT-3.3.4-9]."""
+        self.inflight: dict[int, Outgoing] = {}
+        self.released: dict[int, int] = {}
+        self.pending: deque[Outgoing] = deque()
+        self.pending_bytes = 0
+        self._next_id = 1
+
+    def has_room(self) -> bool:
+        """Whether one more may be sent."""
+        return len(self.inflight) + len(self.released) < self.quota
+
+    def admit(self, outgoing: Outgoing) -> int:
+        """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``."""
+        packet_id = self._next_id
+        while packet_id in self.inflight or packet_id in self.released:
+            packet_id = packet_id % MAX_PACKET_ID + 1
+        self._next_id = packet_id % MAX_PACKET_ID + 1
+        self.inflight[packet_id] = outgoing
+        return packet_id
+
+    def wait(self, outgoing: Outgoing) -> None:
+        """Put a message at the end of those that wait for room."""
+        self.pending.append(outgoing)
+        self.pending_bytes += outgoing.size_bytes
+
+    def next_waiting(self) -> Outgoing:
+        """Take the message that waited longest."""
+        outgoing = self.pending.popleft()
+        self.pending_bytes -= outgoing.size_bytes
+        return outgoing
+
+    def forget_waiting(self) -> int:
+        """Drop what waits; returns how many messages."""
+        count = len(self.pending)
+        self.pending.clear()
+        self.pending_bytes = 0
+        return count
+
+    def acknowledged(self, packet_id: int) -> Outgoing | None:
+        """PUBACK: the QoS 1 message it ends, or None when there is no such message."""
+        outgoing = self.inflight.get(packet_id)
+        if outgoing is None or outgoing.qos != 1:
+            return None
+        del self.inflight[packet_id]
+        return outgoing
+
+    def received(self, packet_id: int) -> Outgoing | None:
+        """PUBREC: the QoS 2 message that is owed a PUBREL from now on; None when there is none."""
+        outgoing = self.inflight.get(packet_id)
+        if outgoing is None or outgoing.qos != 2:
+            return None
+        del self.inflight[packet_id]
+        self.released[packet_id] = outgoing.seq
+        return outgoing
+
+    def refused(self, packet_id: int) -> Outgoing | None:
+        """PUBREC with an error: the QoS 2 message that ends with it (MQTT 5.0 §4.3.3)."""
+        outgoing = self.inflight.get(packet_id)
+        if outgoing is None or outgoing.qos != 2:
+            return None
+        return self.inflight.pop(packet_id)
+
+    def completed(self, packet_id: int) -> int | None:
+        """PUBCOMP: the number of the message it ends, or None when none awaits it."""
+        return self.released.pop(packet_id, None)
+
+
+class Progress:
+    """How far a durable session has come in the log of messages.
+
+    ``position``: messages up to it were offered to the session. ``settled``: acknowledged ones
+    above the cursor. ``cursor`` is what the store keeps: everything up to it is done with.
+    """
+
+    __slots__ = ("cursor", "position", "settled")
+
+    def __init__(self, cursor: int) -> None:
+        self.cursor = cursor
+        self.position = cursor
+        self.settled: set[int] = set()
+
+    def settle(self, seq: int) -> None:
+        """A message of the log was acknowledged or dropped for good."""
+        if seq > self.cursor:
+            self.settled.add(seq)
+
+    def advance(self, window: Window) -> None:
+        """Move the cursor to just before the oldest message that is not done with.
+
+        A released QoS 2 message does not hold it back: its PUBREL needs only the packet id.
+        """
+        waiting = [o.seq for o in window.inflight.values() if not o.pinned]
+        waiting += [o.seq for o in window.pending if not o.pinned]
+        self.cursor = max(self.cursor, min(self.position, min(waiting, default=2**63) - 1))
+        if self.settled:
+            self.settled = {seq for seq in self.settled if seq > self.cursor}
