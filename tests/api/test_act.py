@@ -84,8 +84,10 @@ def test_parameters_that_cannot_be_read_are_refused(owner: Actor, text: str) -> 
     assert (status, response["Error"]["Code"]) == (1, "InvalidParameter")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--as", "no-such-user")])
-def test_without_a_user_nothing_is_tried(db: None, arguments: tuple[str, ...]) -> None:
-    with pytest.raises(CommandError, match="first_start") as caught:
+@pytest.mark.parametrize(
+    ("arguments", "words"), [((), "first_start"), (("--as", "no-such-user"), "'no-such-user'")]
+)
+def test_without_a_user_nothing_is_tried(db: None, arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(CommandError, match=words) as caught:
         act("DescribeSubUsers", *arguments)
     assert caught.value.returncode == 2

@@ -57,8 +57,8 @@ class Command(BaseCommand):
 def _user(username: str) -> User:
     user = User.objects.filter(username=username).first() if username else account_owner()
     if user is None:
-        whom = f"There is no user {username!r}." if username else "There is no owner yet."
-        raise CommandError(f"{whom} manage.py first_start makes the owner.", returncode=2)
+        nobody = "There is no owner yet; manage.py first_start makes one."
+        raise CommandError(f"There is no user {username!r}." if username else nobody, returncode=2)
     return user
 
 
