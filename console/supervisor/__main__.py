@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from console.environment import Environment, EnvironmentInvalid
 from console.keyring import Keyring, KeyringInvalid
+from console.supervisor.database import open_database
 from console.supervisor.first_start import FirstStartFailed
 from console.supervisor.home import Home, HomeUnusable
 from console.supervisor.leash import make_leash
-from console.supervisor.nodes import node_source
 from console.supervisor.plan import Plan
 from console.supervisor.supervisor import CannotStart, Supervisor
 from console.supervisor.valkey import ValkeyUnusable
@@ -55,8 +55,8 @@ def require_port(host: str, port: int) -> None:
 
 async def supervise(environment: Environment, plan: Plan) -> None:
     """Run one installation until it is stopped."""
-    nodes = node_source(environment.database_url)
-    await Supervisor(environment, plan=plan, nodes=nodes, leash=make_leash(), say=say).run()
+    database = open_database(environment.database_url)
+    await Supervisor(environment, plan=plan, database=database, leash=make_leash(), say=say).run()
 
 
 def main(make_plan: Callable[[Environment, Keyring], Plan] = Plan) -> int:

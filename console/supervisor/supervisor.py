@@ -11,15 +11,17 @@ from pathlib import Path
 
 from console.environment import Environment
 from console.supervisor import valkey
+from console.supervisor.database import Database, DatabaseAway
 from console.supervisor.first_start import Owner, run_first_start
 from console.supervisor.health import Health, ask_health
 from console.supervisor.home import Home
 from console.supervisor.keeper import Keeper, Say
 from console.supervisor.launcher import ProcessLauncher
 from console.supervisor.leash import Leash
-from console.supervisor.nodes import DatabaseAway, DesiredNode, NodeSource, accept
+from console.supervisor.nodes import QUERY, DesiredNode, accept
 from console.supervisor.plan import Plan
 from console.supervisor.specification import ProcessSpecification, Stage
+from console.supervisor.stamp import Stamp
 from console.supervisor.status import write_status
 
 LOOK_S = 1.0
@@ -38,12 +40,12 @@ class Supervisor:
     """Runs one installation from its start to its end."""
 
     def __init__(
-        self, environment: Environment, *, plan: Plan, nodes: NodeSource, leash: Leash, say: Say
+        self, environment: Environment, *, plan: Plan, database: Database, leash: Leash, say: Say
     ) -> None:
         self._environment = environment
         self._home = Home(environment.home)
         self._plan = plan
-        self._nodes = nodes
+        self._database = database
         self._leash = leash
         self._say = say
         launcher = ProcessLauncher(
@@ -90,20 +92,27 @@ class Supervisor:
 
     async def _prepare(self) -> Owner | None:
         """Bring up the private Valkey and, at the same time, the database."""
-        first_start = asyncio.create_task(
-            run_first_start(
-                folder=self._plan.folder,
-                variables=self._plan.variables,
-                leash=self._leash,
-                log_path=self._home.logs / "first_start.log",
-            )
-        )
+        first_start = asyncio.create_task(self._first_start())
         try:
             if self._environment.redis_is_private:
                 await self._start_valkey()
             return await first_start
         finally:
             await _cancel(first_start)
+
+    async def _first_start(self) -> Owner | None:
+        """Prepare the database, unless it is as the last start left it."""
+        stamp = Stamp(self._home.run / "first_start", code=self._plan.folder)
+        if await asyncio.to_thread(stamp.holds, self._database):
+            return None
+        owner = await run_first_start(
+            folder=self._plan.folder,
+            variables=self._plan.variables,
+            leash=self._leash,
+            log_path=self._home.logs / "first_start.log",
+        )
+        await asyncio.to_thread(stamp.set, self._database)
+        return owner
 
     async def _start_valkey(self) -> None:
         socket = Path(self._environment.redis_url.removeprefix("unix://"))
@@ -164,7 +173,7 @@ class Supervisor:
         """Want the runtimes of the rows; while the database is away, those that were wanted."""
         while True:
             try:
-                nodes, complaints = accept(await asyncio.to_thread(self._nodes.read))
+                nodes, complaints = accept(await asyncio.to_thread(self._database.ask, QUERY))
             except DatabaseAway as problem:
                 nodes, complaints = self._seen, (f"The database is away: {problem}",)
             if nodes != self._seen:

@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.supervisor.nodes import (
-    NODE_ID,
+from console.supervisor.database import (
     DatabaseAway,
-    DesiredNode,
-    PostgresNodes,
-    SqliteNodes,
-    accept,
-    node_source,
+    PostgresDatabase,
+    SqliteDatabase,
+    open_database,
 )
+from console.supervisor.nodes import NODE_ID, QUERY, DesiredNode, accept
 
 GOOD = ("mqtt-abcdefgh-n0", "mqtt-abcdefgh", "127.0.0.1", 20_001)
 TABLE = """CREATE TABLE clusters_node (node_id TEXT, cluster_public_id TEXT, control_host TEXT,
@@ -39,7 +37,7 @@ def database(tmp_path):
 
 
 def test_only_rows_that_should_run_are_read(database):
-    nodes, complaints = accept(SqliteNodes(database).read())
+    nodes, complaints = accept(SqliteDatabase(database).ask(QUERY))
     assert nodes == (DesiredNode(*GOOD),)
     assert complaints == ()
 
@@ -47,7 +45,7 @@ def test_only_rows_that_should_run_are_read(database):
 def test_a_database_that_is_not_there_is_away_and_is_not_created(tmp_path):
     path = tmp_path / "console.sqlite3"
     with pytest.raises(DatabaseAway, match=r"console\.sqlite3"):
-        SqliteNodes(path).read()
+        SqliteDatabase(path).ask(QUERY)
     assert not path.exists()
 
 
@@ -56,20 +54,20 @@ def test_a_database_without_the_table_is_away(tmp_path):
     sqlite3.connect(path).close()
     path.touch()
     with pytest.raises(DatabaseAway, match="clusters_node"):
-        SqliteNodes(path).read()
+        SqliteDatabase(path).ask(QUERY)
 
 
 def test_a_postgresql_server_that_does_not_answer_is_away(unused_tcp_port):
-    source = PostgresNodes(f"postgresql://127.0.0.1:{unused_tcp_port}/signalbox")
+    database = PostgresDatabase(f"postgresql://127.0.0.1:{unused_tcp_port}/signalbox")
     with pytest.raises(DatabaseAway, match=str(unused_tcp_port)):
-        source.read()
+        database.ask(QUERY)
 
 
 def test_the_database_url_decides_the_reader(database):
     url = f"sqlite:///{str(database).replace('%', '%25').replace(' ', '%20')}"
-    assert len(node_source(url).read()) == 1
-    assert isinstance(node_source("postgresql://host/name"), PostgresNodes)
-    assert isinstance(node_source("postgres://host/name"), PostgresNodes)
+    assert len(open_database(url).ask(QUERY)) == 1
+    assert isinstance(open_database("postgresql://host/name"), PostgresDatabase)
+    assert isinstance(open_database("postgres://host/name"), PostgresDatabase)
 
 
 @pytest.mark.parametrize(
