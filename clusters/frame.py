@@ -25,8 +25,10 @@ from clusters.forms import DescribeInstanceForm, DescribeInstanceRuntimeForm
 from clusters.gateway import NodeState
 from clusters.resources import resource_of
 from clusters.selectors import InstanceDetails
+from console.core.actors import Actor
 from console.core.errors import ActionError
 from console.core.pages import PageRequest, perform
+from console.core.rights import Resource
 
 TABS: tuple[tuple[str, Promise, str], ...] = (
     ("basic", _("Basic information"), "cluster-detail"),
@@ -54,9 +56,22 @@ class Configured:
     """What is in the way, in the reader's language; empty when nothing is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the reader may do with a cluster, for templates: ``{% if may.DeleteTopic %}``. A page
+    does not offer what the gate would refuse.
+    """
+
+    actor: Actor
+    resource: Resource
+
+    def __getitem__(self, action: str) -> bool:
+        return self.actor.may(f"mqtt:{action}", self.resource)
+
+
 def cluster_frame(request: PageRequest, cluster_id: str, *, tab: str) -> dict[str, Any]:
     """What ``clusters/frame.html`` needs: ``cluster``, ``details``, ``runtime``, ``uptime_s``,
-    ``configured``, ``tab`` and ``tabs``.
+    ``configured``, ``may``, ``tab`` and ``tabs``.
 
     Args:
         tab: Name in ``TABS`` of the open tab.
@@ -73,6 +88,7 @@ def cluster_frame(request: PageRequest, cluster_id: str, *, tab: str) -> dict[st
         "runtime": runtime,
         "uptime_s": _uptime_s(runtime),
         "configured": _configured(details, runtime),
+        "may": Abilities(request.actor, resource_of(cluster)),
         "tab": tab,
         "tabs": _tabs(details, tab),
     }

@@ -1,12 +1,14 @@
-"""Response headers of every page: strict content security policy, no caching of pages, no referrer
-abroad.
+"""What every request passes: response headers (strict content security policy, no caching of pages,
+no referrer abroad) and the reader's time zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -21,6 +23,10 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+ZONE_COOKIE = "signalbox-timezone"
+"""Name of the reader's time zone, set by ``static/js/zone.js``."""
+MOST_ZONE_NAME = 64
 
 
 def security_headers(
@@ -37,3 +43,25 @@ def security_headers(
         return response
 
     return middleware
+
+
+def reader_time_zone(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Show and read times in the zone of the reader's browser (DECISIONS 17), else in UTC."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone(request.COOKIES.get(ZONE_COOKIE, ""))):
+            return get_response(request)
+
+    return middleware
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """The zone of that name; None, which is the default zone, for what is none."""
+    if not 0 < len(name) <= MOST_ZONE_NAME:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; a path out of the folder; a folder
+        return None
