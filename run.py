@@ -44,6 +44,12 @@ TEST_PROGRAMS = {
     "mosquitto-clients": ("mosquitto_pub",),
 }
 """Debian package → names of the program that the tests start, any of which will do."""
+MODULE_TESTS = ("tests/architecture/test_modules.py", "tests/architecture/test_project.py")
+PRODUCTION = {
+    "SIGNALBOX_PUBLIC_URL": "https://signalbox.example",
+    "SIGNALBOX_ALLOWED_HOSTS": "signalbox.example",
+}
+"""As behind TLS: what ``check --deploy`` judges."""
 
 DIAGNOSES = {
     ("do not match the hashes", "hash mismatch"): (
@@ -140,22 +146,18 @@ def check(_rest: list[str]) -> int:
         "templates": ("djade", "--target-version", "5.2", "--check", *templates()),
         "types": ("mypy",),
         "imports": ("lint-imports",),
-        "architecture": ("pytest", "-q", "-n0", "tests/architecture"),
+        "modules": ("pytest", "-q", "-n0", *MODULE_TESTS),
         "migrations": ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
         "deployment": ("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
         "translations": ("python", "manage.py", "translations", "--check"),
     }
     failed = []
     with tempfile.TemporaryDirectory(prefix="signalbox-check-") as home:
-        # As in production, behind TLS; and never on the data of an installation that is in use.
-        surroundings = {
-            "SIGNALBOX_HOME": home,
-            "SIGNALBOX_PUBLIC_URL": "https://signalbox.example",
-            "SIGNALBOX_ALLOWED_HOSTS": "signalbox.example",
-        }
         for name, command in steps.items():
             print(f"== {name}", flush=True)
-            if run_in_venv(*command, **surroundings) != 0:
+            production = PRODUCTION if name == "deployment" else {}
+            # Never on the data of an installation that is in use.
+            if run_in_venv(*command, SIGNALBOX_HOME=home, **production) != 0:
                 failed.append(name)
     print("== locks", flush=True)
     if not locks_are_in_step():
