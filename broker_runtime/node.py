@@ -47,8 +47,6 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 2.5
 """Clients have this long to take what is on its way to them (SECURITY F7)."""
 LAST_REPORTS_S = 0.5
-PACKET_OVERHEAD_BYTES = 128 * 1024
-"""Room for the headers of the largest message."""
 WATCH_S = 1.0
 """How often the health of the store is looked at."""
 
@@ -360,7 +358,6 @@ def _settings(options: Options) -> BrokerSettings:
         keep_alive_max_s=options.keep_alive_max_s,
         receive_maximum=options.receive_maximum,
         topic_alias_maximum=options.topic_alias_maximum,
-        max_packet_bytes=options.max_message_bytes + PACKET_OVERHEAD_BYTES,
         allow_anonymous=options.allow_anonymous,
     )
 
