@@ -31,14 +31,17 @@ class Caller:
         *,
         secret_id: str = "",
         secret_key: str = "",
-        timestamp: int | None = None,
+        off_s: int = 0,
         date: str = "",
         service: str = "mqtt",
         content_type: str = "application/json",
         more: dict[str, str] | None = None,
     ) -> dict[str, str]:
-        """The signed headers of a request with this body; ``more`` are signed, too."""
-        moment = int(time.time()) if timestamp is None else timestamp
+        """The signed headers of a request with this body; ``more`` are signed, too.
+
+        ``off_s``: by how much the caller's clock is ahead.
+        """
+        moment = int(time.time()) + off_s
         date = date or datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%d")
         signed = {"content-type": content_type, "host": HOST, **(more or {})}
         lines = "".join(f"{name}:{value}\n" for name, value in sorted(signed.items()))

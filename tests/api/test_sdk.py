@@ -38,7 +38,11 @@ def sdk(live_server: LiveServer, owner: Actor) -> Iterator[MqttClient]:
 
 
 def request(name: str, **values: Any) -> Any:
+    """A request of the SDK; its connection closes with the answer, so that no thread of the server
+    waits for another one while the test's database goes.
+    """
     built = getattr(models, f"{name}Request")()
+    built.headers = {"Connection": "close"}
     for key, value in values.items():
         setattr(built, key, value)
     return built
