@@ -101,7 +101,12 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [{"address": ENVIRONMENT.redis_url}], "prefix": "signalbox-live"},
+        "CONFIG": {
+            # channels_redis waits 5 s for a message; redis 8 by itself gives up a read after 5 s,
+            # which would end every socket that is quiet for so long.
+            "hosts": [{"address": ENVIRONMENT.redis_url, "socket_timeout": 15}],
+            "prefix": "signalbox-live",
+        },
     }
 }
 
