@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.hot_path import consume
@@ -101,19 +101,19 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came. It has ``connect_timeout_s`` to say CONNECT (E1, E2)."""
-        assert isinstance(transport, asyncio.Transport), "listeners make stream transports"
-        self._transport = transport
-        peer = transport.get_extra_info("peername") or ("", 0)
+        # Listeners make stream transports; those of uvloop are no asyncio.Transport by name.
+        stream = self._transport = cast(asyncio.Transport, transport)
+        peer = stream.get_extra_info("peername") or ("", 0)
         self.host = str(peer[0])
         self.address = f"{self.host}:{peer[1]}" if ":" not in self.host else _v6(peer)
         core = self._core
         if not core.handshake.admits(self):
             self.state = CLOSED
-            transport.abort()
+            stream.abort()
             return
         core.open_links.add(self)
         core.drained.clear()
-        transport.set_write_buffer_limits(high=WRITE_BYTES)
+        stream.set_write_buffer_limits(high=WRITE_BYTES)
         self._watch.await_connect()
 
     def data_received(self, data: bytes) -> None:
