@@ -24,5 +24,5 @@ class AnonymousAuthenticator:
         return Identity(username=credentials.username or "", authenticator=self.name)
 
     def still_holds(self, identity: Identity) -> bool:
-        """True: there is nothing that could be withdrawn, except the username's right to be here."""
+        """There is nothing that could be withdrawn, except a username's right to be here."""
         return not identity.username or self._any_username

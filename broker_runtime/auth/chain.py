@@ -1,4 +1,4 @@
-"""The chain of authenticators: the first that answers decides, silence refuses (SECURITY A5, A6)."""
+"""The chain of authenticators: the first that answers decides, silence refuses (A5, A6)."""
 
 from __future__ import annotations
 

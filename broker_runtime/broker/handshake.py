@@ -207,7 +207,7 @@ class Handshake:
     # -- take-over ---------------------------------------------------------------------------------
 
     def _take_over_or_wait(self, request: Request) -> None:
-        """Two programs that fight for a client id are slowed down, so that they cost little (S1)."""
+        """Programs that fight for a client id are slowed down, so that they cost little (S1)."""
         core, client_id = self._core, request.terms.client_id
         existing = core.sessions.by_client_id.get(client_id)
         if existing is None or existing.link is None:

@@ -11,6 +11,7 @@ from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
 from broker_runtime.codec.stream import Decoder
+from broker_runtime.contract.commands import KickClient
 from broker_runtime.contract.configuration import (
     ClusterSection,
     PoliciesSection,
@@ -20,6 +21,7 @@ from broker_runtime.contract.configuration import (
     User,
     UsersSection,
 )
+from broker_runtime.contract.queries import GetClient
 from broker_runtime.storage.memory import MemoryStore
 from broker_runtime.storage.memory_journal import MemoryJournal
 
@@ -163,6 +165,18 @@ class Stage:
 
     def topics(self, *names):
         self.set(topics=TopicsSection(names=names))
+
+    def with_authorization(self, **fields):
+        """The cluster section with authorization on."""
+        return cluster(authorization_enabled=True, **fields)
+
+    def get_client(self, client_id):
+        return self.broker.get_client(GetClient(client_id=client_id))
+
+    async def kick(self, client_id, **options):
+        answer = await self.broker.kick(KickClient(client_id=client_id, **options))
+        await settle()
+        return answer
 
     async def crash(self):
         """kill -9: only what the store has is left."""
