@@ -40,7 +40,7 @@ def actor_of(user: User, *, entrance: Entrance, source_ip: str = "") -> Actor:
     )
 
 
-def actor_of_session(user: object, session: SessionBase) -> Actor | None:
+def actor_of_session(user: object, session: SessionBase, *, source_ip: str = "") -> Actor | None:
     """Who holds a session that has been open for a while, as of now; None when it has ended.
 
     A socket lives long after its session was read: signing out, a new password and a disabled user
@@ -53,7 +53,7 @@ def actor_of_session(user: object, session: SessionBase) -> Actor | None:
     now = get_user(request)
     if not isinstance(now, User) or now != user:
         return None
-    return actor_of(now, entrance="page")
+    return actor_of(now, entrance="page", source_ip=source_ip)
 
 
 def resource_of_user(user: User) -> Resource:
