@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -16,7 +17,9 @@ SESSION_EXPIRY_S = 3_600
 
 
 class Device:
-    """One client. Its callbacks run in paho's thread; the test waits on events and queues."""
+    """One connection of a client. Its callbacks run in paho's thread; the test waits on events and
+    queues. To come back, make another with the same id.
+    """
 
     def __init__(
         self,
@@ -26,6 +29,7 @@ class Device:
         version: int = 5,
         clean: bool = True,
         username: str = "device",
+        password: str = "secret",
     ) -> None:
         self._port = port
         self._clean = clean
@@ -43,7 +47,7 @@ class Device:
             reconnect_on_failure=False,
             **legacy,
         )
-        self._client.username_pw_set(username, "secret")
+        self._client.username_pw_set(username, password)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
@@ -54,9 +58,8 @@ class Device:
         """Connect; returns when the node accepted."""
         properties: Any = None
         if self._version == 5 and not self._clean:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
+            properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        self._answered.clear()
         clean_start: Any = self._clean if self._version == 5 else 3
         self._client.connect(
             "127.0.0.1", self._port, keepalive=60, clean_start=clean_start, properties=properties
@@ -72,9 +75,21 @@ class Device:
         self._client.subscribe(topic_filter, qos)
         assert self._subscribed.wait(DEADLINE_S), "the subscription was not acknowledged"
 
-    def publish(self, topic: str, payload: str, qos: int, *, retain: bool = False) -> bool:
+    def publish(
+        self,
+        topic: str,
+        payload: str | bytes,
+        qos: int,
+        *,
+        retain: bool = False,
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> bool:
         """Publish; whether the node acknowledged it (False: the connection ended before)."""
-        sent = self._client.publish(topic, payload, qos, retain)
+        properties: Any = None
+        if user_properties:
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.UserProperty = list(user_properties)
+        sent = self._client.publish(topic, payload, qos, retain, properties)
         if sent.rc != paho.MQTT_ERR_SUCCESS:
             return False
         while not sent.is_published():
@@ -88,20 +103,13 @@ class Device:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def drop(self) -> None:
-        """Vanish without a DISCONNECT."""
-        sock = self._client.socket()
-        if sock is not None:
-            sock.close()
-        self._client.loop_stop()
-
     def _on_connect(self, _client, _userdata, flags, reason, _properties) -> None:
         self.is_accepted = not reason.is_failure
         self.session_present = flags.session_present
         self._answered.set()
 
     def _on_message(self, _client, _userdata, message) -> None:
-        self.received.put(message.payload.decode())
+        self.received.put(message.payload.decode(errors="replace"))
 
     def _on_disconnect(self, _client, _userdata, _flags, reason, _properties) -> None:
         self.reasons.put(reason)
