@@ -8,7 +8,9 @@ from pathlib import Path
 
 LIMIT_BYTES = 5_000_000
 """Size at which a log file becomes ``<name>.log.1``, replacing the one before it."""
-LAST_LINE_BYTES = 300
+TAIL_BYTES = 4_000
+LONGEST_LAST_LINE = 120
+"""Characters of the last line that the terminal shows; the file has all of it."""
 
 
 class LogFile:
@@ -26,7 +28,7 @@ class LogFile:
 
         While the disk is full, output is dropped; once it is not, the log says how much is missing.
         """
-        self._tail = (self._tail + output)[-LAST_LINE_BYTES:]
+        self._tail = (self._tail + output)[-TAIL_BYTES:]
         try:
             self._rotate(len(output))
             if self._dropped_bytes:
@@ -39,7 +41,8 @@ class LogFile:
     def last_line(self) -> str:
         """Return the newest line that is not empty, shortened; empty where nothing was printed."""
         lines = [line for line in self._tail.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip() if lines else ""
+        last = lines[-1].strip() if lines else ""
+        return last if len(last) <= LONGEST_LAST_LINE else f"{last[:LONGEST_LAST_LINE]} ..."
 
     def close(self) -> None:
         """Release the file; nothing may be appended afterwards."""
