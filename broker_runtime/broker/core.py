@@ -53,8 +53,7 @@ class Core:
         self.clock = clock
         self.settings = settings
         self.stats = Stats()
-        self.is_started = False
-        self.is_stopping = False
+        self.is_started = self.is_stopping = False
         self.open_links: set[Connection] = set()
         """Connections whose transport is open, those that are closing included."""
         self.drained = asyncio.Event()
@@ -79,8 +78,7 @@ class Core:
         """Messages of the log up to it were handed to the sessions that are up to date."""
         self.trimmed_seq = 0
         """The store was told that messages up to it are not needed."""
-        self.max_message_bytes = 0
-        self.max_packet_bytes = 0
+        self.max_message_bytes = self.max_packet_bytes = 0
         """Largest packet taken from a client: the largest message and its headers."""
         self.weight_bytes = settings.tps_weight_bytes
         self.dirty: list[Connection] = []

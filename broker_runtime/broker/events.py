@@ -25,7 +25,7 @@ class EventLog:
         self._clock = clock
         self._repeated: dict[tuple[str, str, str, str, str], int] = {}
         self._left_out = 0
-        self._next_flush_s = 0.0
+        self._next_flush_s = clock.monotonic_s() + REPEAT_S
         self.listener: Callable[[ClientEvent], None] = lambda event: None
 
     def add(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.plans import Plan
+from broker_runtime.broker.sending import Step
 from broker_runtime.routing.routes import Delivery, SharedGroup
 from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.storage.base import StoredMessage
@@ -24,22 +25,45 @@ class FanOut:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def volatile(
+    def hand_out(
+        self,
+        message: StoredMessage,
+        plan: Plan,
+        publisher: Session | None,
+        ready: tuple[int, Outgoing] | None,
+    ) -> None:
+        """Deliver to everybody whom the log does not serve, and tell the journal.
+
+        Args:
+            ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
+                can be passed on.
+        """
+        sending = self._core.sending
+        # The journal takes the message first, then the steps that handing it out brings.
+        outer = sending.early_steps
+        steps = sending.early_steps = list[Step]()
+        try:
+            sent = self._volatile(message, plan, publisher, ready)
+        finally:
+            sending.early_steps = outer
+        self._tell(message, plan, sent, steps)
+
+    def _tell(
+        self, message: StoredMessage, plan: Plan, sent: Deliveries, steps: list[Step]
+    ) -> None:
+        journal = self._core.journal
+        journal.published(message, sent, "success" if plan.reaches_anybody() else "no_subscriber")
+        for step in steps:
+            journal.step(*step)
+
+    def _volatile(
         self,
         message: StoredMessage,
         plan: Plan,
         publisher: Session | None,
         ready: tuple[int, Outgoing] | None,
     ) -> Deliveries:
-        """Deliver to everybody whom the log does not serve.
-
-        Args:
-            ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
-                can be passed on.
-
-        Returns:
-            Those to whom it was sent at once; may be shared with other calls: do not change it.
-        """
+        """Returns those to whom it was sent at once."""
         qos = message.qos
         if qos == 0:
             sent = self._whole_to_all(message, plan)
@@ -59,26 +83,24 @@ class FanOut:
         self, message: StoredMessage, plan: Plan, publisher: Session, delivered: int
     ) -> None:
         """Finish what the hot path began: the first ``delivered`` receivers have the message."""
-        sent = plan.names[0][:delivered]
-        encoded: dict[int, bytes] = {}
-        for session in plan.fast[0][delivered:]:
-            self._whole_to_one(message, session, encoded, sent)
-        for delivery in plan.slow[0]:
-            self._one(message, delivery, publisher, sent)
-        for group in plan.shared:
-            self._shared(message, group, publisher, sent)
-        self._core.journal.published(
-            message, sent, "success" if plan.reaches_anybody() else "no_subscriber"
-        )
+        sending, sent = self._core.sending, plan.names[0][:delivered]
+        outer = sending.early_steps
+        steps = sending.early_steps = list[Step]()
+        try:
+            encoded: dict[int, bytes] = {}
+            for session in plan.fast[0][delivered:]:
+                self._whole_to_one(message, session, encoded, sent)
+            for delivery in plan.slow[0]:
+                self._one(message, delivery, publisher, sent)
+            for group in plan.shared:
+                self._shared(message, group, publisher, sent)
+        finally:
+            sending.early_steps = outer
+        self._tell(message, plan, sent, steps)
 
-    def logged(
-        self,
-        message: StoredMessage,
-        plan: Plan,
-        publisher: Session | None,
-        sent: list[tuple[str, int]],
-    ) -> None:
+    def logged(self, message: StoredMessage, plan: Plan, publisher: Session | None) -> None:
         """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
+        sent: list[tuple[str, int]] = []
         encoded: dict[tuple[int, int], Outgoing] = {}
         for delivery in plan.logged:
             chosen = for_publisher(delivery, publisher)
@@ -91,6 +113,9 @@ class FanOut:
         for group in plan.shared:
             if is_logged(group):
                 self._shared(message, group, publisher, sent)
+        at_ms = self._core.now_ms()
+        for client_id, qos in sent:
+            self._core.journal.step(message.seq, client_id, "PUBLISH", qos, "success", at_ms)
 
     def _whole_to_all(self, message: StoredMessage, plan: Plan) -> Deliveries:
         """QoS 0, to the receivers that get the same bytes."""
@@ -212,16 +237,9 @@ class FanOut:
             if self._can_serve(delivery, message.topic):
                 self._one(message, delivery, publisher, sent, shared=True)
                 return
-        core = self._core
-        core.stats.dropped["shared_group_unserved"] += 1
-        core.journal.step(
-            message.seq,
-            f"$share/{group.name}/{group.topic_filter}",
-            "DROP",
-            message.qos,
-            "shared_group_unserved",
-            core.now_ms(),
-        )
+        self._core.stats.dropped["shared_group_unserved"] += 1
+        name = f"$share/{group.name}/{group.topic_filter}"
+        self._core.sending.step_of(message.seq, name, "DROP", message.qos, "shared_group_unserved")
 
     def _can_serve(self, delivery: Delivery[Session], topic: str) -> bool:
         session, core = delivery.subscriber, self._core

@@ -25,7 +25,7 @@ PUBLISH_0, PUBLISH_1 = PUBLISH << 2, PUBLISH << 2 | 1
 PUBACK_HEAD = b"\x40\x02"
 
 
-def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> int:
+def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> int:  # noqa: C901, PLR0915
     """Handle packets from ``position``; returns where the first unfinished one begins.
 
     One loop for a whole read, and for QoS 0 neither a call nor a packet object: 0.6 µs a
@@ -210,9 +210,8 @@ def _publish_1(
     )
     core.throttle.tokens -= 1
     ready = Outgoing(message, message.seq, 1, buffer[position:name_end], buffer[name_end + 2 : end])
-    sent = core.fan_out.volatile(message, plan, session, (publisher.level, ready))
+    core.fan_out.hand_out(message, plan, session, (publisher.level, ready))
     reaches = bool(plan.fast[0] or plan.slow[0])
-    core.journal.published(message, sent, "success" if reaches else "no_subscriber")
     out = publisher.out
     if not out:
         core.dirty.append(publisher)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
-from broker_runtime.broker.fan_out import Deliveries, is_logged
+from broker_runtime.broker.fan_out import is_logged
 from broker_runtime.broker.plans import Plan
 from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.storage.base import StoredMessage
@@ -34,7 +34,6 @@ class Publication:
         "_message",
         "_plan",
         "_publisher",
-        "_sent",
         "_waiting",
     )
 
@@ -51,19 +50,16 @@ class Publication:
         self._plan = plan
         self._publisher = publisher
         self._finish = finish
-        self._sent: Deliveries = ()
         self._waiting = 1
         self._error: Exception | None = None
 
     def start(self, ready: tuple[int, Outgoing] | None) -> None:
         """Deliver what needs no log, submit what does."""
         core, message = self._core, self._message
-        self._sent = core.fan_out.volatile(message, self._plan, self._publisher, ready)
+        core.fan_out.hand_out(message, self._plan, self._publisher, ready)
         if message.qos and needs_log(self._plan):
             self._waiting += 1
             core.store.append(message, self._in_log)
-        else:
-            self._journal()
         self._retain()
         self._settled(None)
 
@@ -71,14 +67,12 @@ class Publication:
         """The same for a QoS 2 message that the store has kept (``release_received``)."""
         core, message, publisher = self._core, self._message, self._publisher
         assert publisher is not None, "only a client's message is released"
-        self._sent = core.fan_out.volatile(message, self._plan, publisher, None)
+        core.fan_out.hand_out(message, self._plan, publisher, None)
         log = message if needs_log(self._plan) else None
         self._waiting += 1
         core.store.release_received(
             publisher.client_id, publisher.epoch, packet_id, log, self._released
         )
-        if log is None:
-            self._journal()
         self._retain()
         self._settled(None)
 
@@ -105,19 +99,14 @@ class Publication:
     def _in_log(self, error: Exception | None) -> None:
         core, message = self._core, self._message
         if error is None:
-            sent = list(self._sent)
-            core.fan_out.logged(message, self._plan, self._publisher, sent)
+            core.fan_out.logged(message, self._plan, self._publisher)
             core.committed_seq = message.seq
-            self._sent = sent
-            self._journal()
         else:
             core.stats.dropped["not_stored"] += 1
-            core.journal.published(message, self._sent, "not_stored")
+            core.journal.step(
+                message.seq, message.client_id, "DROP", message.qos, "not_stored", core.now_ms()
+            )
         self._settled(error)
-
-    def _journal(self) -> None:
-        result = "success" if self._plan.reaches_anybody() else "no_subscriber"
-        self._core.journal.published(self._message, self._sent, result)
 
     def _settled(self, error: Exception | None) -> None:
         self._error = self._error or error

@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 PUBLISH_0 = PUBLISH << 2
 """Index of ``stats.Packets``; the QoS is added."""
 
+Step = tuple[int, str, str, int, str, int]
+"""Arguments of ``Journal.step``."""
+
 
 class Sending:
     """Everything that puts a PUBLISH into an outbox, the hot path for QoS 0 excepted."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.early_steps: list[Step] | None = None
+        """While a message is handed out: its steps, which the journal takes after the message."""
 
     # -- encoding ----------------------------------------------------------------------------------
 
@@ -278,6 +283,12 @@ class Sending:
 
     def step(self, seq: int, session: Session, packet_type: str, qos: int, result: str) -> None:
         """A later step of a message, for its trace."""
-        self._core.journal.step(
-            seq, session.client_id, packet_type, qos, result, self._core.now_ms()
-        )
+        self.step_of(seq, session.client_id, packet_type, qos, result)
+
+    def step_of(self, seq: int, client_id: str, packet_type: str, qos: int, result: str) -> None:
+        """The same for a receiver that is named (a shared group)."""
+        step = (seq, client_id, packet_type, qos, result, self._core.now_ms())
+        if self.early_steps is None:
+            self._core.journal.step(*step)
+        else:
+            self.early_steps.append(step)

@@ -11,7 +11,7 @@ from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
 from broker_runtime.codec.stream import Decoder
-from broker_runtime.contract.commands import KickClient
+from broker_runtime.contract.commands import KickClient, PublishMessage
 from broker_runtime.contract.configuration import (
     ClusterSection,
     PoliciesSection,
@@ -169,6 +169,25 @@ class Stage:
     def with_authorization(self, **fields):
         """The cluster section with authorization on."""
         return cluster(authorization_enabled=True, **fields)
+
+    cluster = staticmethod(cluster)
+
+    def policy_section(self, *policies):
+        return PoliciesSection(policies=policies)
+
+    def topic_section(self, *names):
+        return TopicsSection(names=names)
+
+    def user_section(self, key):
+        return UsersSection(verifier_key=key)
+
+    async def publish(self, topic, payload, **fields):
+        """Publish as the console."""
+        answer = await self.broker.publish(
+            PublishMessage(topic=topic, payload=payload, publisher="console:owner", **fields)
+        )
+        await settle()
+        return answer
 
     def get_client(self, client_id):
         return self.broker.get_client(GetClient(client_id=client_id))
