@@ -20,6 +20,7 @@ from clusters.selectors import (
     describe_ins_public_endpoints,
     describe_ins_vpc_endpoints,
     describe_instance,
+    describe_instance_jobs,
     describe_instance_list,
     describe_instance_progress,
     describe_instance_runtime,
@@ -188,6 +189,18 @@ class DescribeInstanceTotalsForm(ActionForm):
     """Form of DescribeInstanceTotals (the console's own): it has no parameters."""
 
     function = staticmethod(describe_instance_totals)
+
+
+class DescribeInstanceJobsForm(ActionForm):
+    """Form of DescribeInstanceJobs (the console's own)."""
+
+    function = staticmethod(describe_instance_jobs)
+
+    limit = limit_field(MOST_LISTED)
+
+    def arguments(self, actor: Actor) -> dict[str, Any]:
+        """An empty page field counts as absent."""
+        return _without_blanks(super().arguments(actor))
 
 
 class DescribeInstanceForm(ClusterActionForm):

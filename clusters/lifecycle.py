@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from clusters import node_folder, waiting
 from clusters.models import Cluster, Node
+from clusters.progress import CREATION, DELETION
 from clusters.services.lifecycle import (
     complete_instance_creation,
     fail_instance_creation,
@@ -44,34 +44,34 @@ def _deletion_failed(job: Job, reason: str) -> None:
         fail_instance_deletion(system_actor(job.account_uin), cluster=cluster, reason=reason)
 
 
-@jobs.job_kind("create-cluster", steps=4, failed=_creation_failed)
+@jobs.job_kind("create-cluster", steps=len(CREATION), failed=_creation_failed)
 def create_cluster(job: Job) -> Iterator[str]:
     """CREATING → RUNNING: ports and node, the node answers, it is configured (CONTRACT C12)."""
     cluster = _cluster_of(job, Cluster.State.CREATING)
     if cluster is None:
         return
     actor = system_actor(job.account_uin)
-    yield gettext_noop("Reserving ports")
+    yield CREATION[0]
     node = reserve_instance_ports(actor, cluster=cluster)
-    yield gettext_noop("Starting the node")
+    yield CREATION[1]
     _wait(
         job,
         lambda: waiting.silence_of(node),
         what=_("The node of the cluster did not answer"),
         limit_s=START_LIMIT_S,
     )
-    yield gettext_noop("Sending the configuration")
+    yield CREATION[2]
     _wait(
         job,
         lambda: waiting.backlog_of(cluster, node),
         what=_("The node did not take its configuration"),
         limit_s=CONFIGURE_LIMIT_S,
     )
-    yield gettext_noop("Opening for clients")
+    yield CREATION[3]
     complete_instance_creation(actor, cluster=cluster)
 
 
-@jobs.job_kind("delete-cluster", steps=4, failed=_deletion_failed)
+@jobs.job_kind("delete-cluster", steps=len(DELETION), failed=_deletion_failed)
 def delete_cluster(job: Job) -> Iterator[str]:
     """DELETING → gone: the nodes stop, their folders go, the rows go (CONTRACT C31)."""
     cluster = _cluster_of(job, Cluster.State.DELETING)
@@ -79,15 +79,15 @@ def delete_cluster(job: Job) -> Iterator[str]:
         return
     actor = system_actor(job.account_uin)
     nodes = list(cluster.nodes.all())
-    yield gettext_noop("Stopping the node")
+    yield DELETION[0]
     stop_instance_nodes(actor, cluster=cluster)
-    yield gettext_noop("Waiting for its end")
+    yield DELETION[1]
     for node in nodes:
         _wait_for_end(job, node)
-    yield gettext_noop("Deleting its data")
+    yield DELETION[2]
     for node in nodes:
         _remove_folder(node)
-    yield gettext_noop("Deleting the cluster")
+    yield DELETION[3]
     release_instance(actor, cluster=cluster)
 
 

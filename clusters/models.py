@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from clusters.skus import SUBSCRIPTIONS_PER_CONNECTION
+
 
 class Cluster(models.Model):
     """An isolated MQTT broker with its own topics, users, policies and limits (CONTRACT C1)."""
@@ -65,7 +67,7 @@ class Cluster(models.Model):
     @property
     def max_subscriptions(self) -> int:
         """Subscriptions = 30 × connections (CONTRACT C16)."""
-        return 30 * self.max_connections
+        return SUBSCRIPTIONS_PER_CONNECTION * self.max_connections
 
     @property
     def is_serving(self) -> bool:

@@ -20,6 +20,7 @@ from clusters.selectors import (
 )
 from clusters.skus import Sku
 from console.core.actors import Actor
+from console.core.models import Job
 from console.core.payloads import presents
 
 
@@ -113,17 +114,14 @@ def instance_progress(actor: Actor, progress: InstanceProgress) -> dict[str, Any
         "InstanceId": cluster.public_id,
         "InstanceStatus": cluster.state,
         "Reason": cluster.state_reason,
-        "Job": job
-        and {
-            "Kind": job.kind,
-            "State": job.state,
-            "Step": job.step,
-            "Steps": job.steps,
-            "StepName": job.step_name,
-            "Error": job.error,
-            "CreatedTime": _ms(job.created_at),
-        },
+        "Job": job and _job(job),
     }
+
+
+@presents("DescribeInstanceJobs")
+def instance_jobs(actor: Actor, jobs: Sequence[Job]) -> dict[str, Any]:
+    """The console's own: newest first; times in ms."""
+    return {"Data": [{"InstanceId": job.subject, **_job(job)} for job in jobs]}
 
 
 @presents("DescribeInstanceRuntime")
@@ -220,6 +218,18 @@ def _list_item(item: InstanceSummary) -> dict[str, Any]:
     return {
         **_common(item.cluster, item.topic_count),
         "CreateTime": _ms(item.cluster.created_at),
+    }
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "Kind": job.kind,
+        "State": job.state,
+        "Step": job.step,
+        "Steps": job.steps,
+        "StepName": job.step_name,
+        "Error": job.error,
+        "CreatedTime": _ms(job.created_at),
     }
 
 

@@ -20,6 +20,7 @@ from clusters.gateway import (
 )
 from clusters.models import Cluster, ClusterTag, Endpoint, Node, tags_of
 from clusters.nodes import ask
+from clusters.progress import STEPS
 from clusters.resources import (
     cluster_resource,
     count_contents,
@@ -174,6 +175,15 @@ def describe_instance_progress(actor: Actor, *, cluster: Cluster) -> InstancePro
     """The newest job on the cluster: its steps, its state, its error."""
     newest = Job.objects.filter(account_uin=actor.account_uin, subject=cluster.public_id).first()
     return InstanceProgress(cluster, newest)
+
+
+@action("DescribeInstanceJobs", resource=_listable, kind="read")
+def describe_instance_jobs(actor: Actor, *, limit: int = 20) -> tuple[Job, ...]:
+    """The newest jobs on clusters; who may list only some clusters sees the jobs on these."""
+    jobs = Job.objects.filter(account_uin=actor.account_uin, kind__in=STEPS)
+    if not actor.may("mqtt:DescribeInstanceList", account_resource(actor, {})):
+        jobs = jobs.filter(subject__in=[c.public_id for c in _visible(actor, _mine(actor))])
+    return tuple(jobs[:limit])
 
 
 @action("DescribeProductSKUList", resource=account_resource, kind="read")

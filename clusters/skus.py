@@ -64,3 +64,7 @@ SKUS: tuple[Sku, ...] = (
     _platinum(500_000, 500_000),
 )
 SKU_BY_CODE = {sku.code: sku for sku in SKUS}
+SUBSCRIPTIONS_PER_CONNECTION = 30
+"""Subscriptions of a cluster for each connection it may have (CONTRACT C16)."""
+MOVES = {("BASIC", "BASIC"), ("BASIC", "PRO"), ("PRO", "PRO"), ("PLATINUM", "PLATINUM")}
+"""Editions between which a specification may change (CONTRACT C35; ``ModifyInstance.SkuCode``)."""

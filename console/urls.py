@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.api.urls")),
     path("", include("console.accounts.urls")),
     path("", include("clusters.urls")),
+    path("", include("console.overview.urls")),
+    path("", include("monitoring.urls")),
 ]
 
 handler400 = partial(defaults.bad_request, template_name="errors/400.html")

@@ -13,7 +13,7 @@ from clusters.resources import (
     lock_cluster,
     require_settled,
 )
-from clusters.skus import SKU_BY_CODE, Sku
+from clusters.skus import MOVES, SKU_BY_CODE, Sku
 from console.core.actions import action
 from console.core.actors import Actor
 from console.core.errors import InvalidParameterValue, OperationDenied, UnsupportedOperation
@@ -25,8 +25,6 @@ _KNOWN_TO_THE_RUNTIME = {
     "auto_create_topics",
     "sku_code",
 }
-_MOVES = {("BASIC", "BASIC"), ("BASIC", "PRO"), ("PRO", "PRO"), ("PLATINUM", "PLATINUM")}
-"""Editions between which a specification may change (CONTRACT C35; ``ModifyInstance.SkuCode``)."""
 
 
 @action("ModifyInstance", resource=cluster_resource, kind="change")
@@ -87,7 +85,7 @@ def _reachable(cluster: Cluster, sku_code: str) -> Sku:
         )
     if sku.code == cluster.sku_code:
         return sku
-    if (cluster.edition, sku.edition) not in _MOVES:
+    if (cluster.edition, sku.edition) not in MOVES:
         raise UnsupportedOperation(
             _(
                 "A cluster of edition %(present)s cannot become %(wanted)s. Create a cluster of "

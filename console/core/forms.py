@@ -141,6 +141,11 @@ class ActionForm(forms.Form):
         return refusal(f"{self.api_name(name)}: {message}", field=name)
 
 
+def keep_fields(form: ActionForm, *names: str) -> None:
+    """Leave a page's form those fields that the page asks for; the others are as not given."""
+    form.fields = {name: form.fields[name] for name in names}
+
+
 def _expected_type(field: forms.Field) -> tuple[type, ...]:
     """JSON types a field takes; empty when the field checks by itself."""
     if hasattr(field, "json_types"):

@@ -47,6 +47,7 @@ CLUSTER_STATES = {
     "DESTROYED": ("off", gettext_lazy("Destroyed")),
     "CREATE_FAILURE": ("bad", gettext_lazy("Create failed")),
     "MODIFY_FAILURE": ("bad", gettext_lazy("Change failed")),
+    "DELETE_FAILURE": ("bad", gettext_lazy("Delete failed")),
 }
 """State of the cloud API (``Instance.InstanceStatus``) → level of the pill and its text."""
 BUSY_STATES = frozenset({"CREATING", "MODIFYING", "DELETING"})
