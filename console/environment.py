@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 
 class EnvironmentInvalid(ValueError):
@@ -57,7 +58,7 @@ class Environment:
             mqtt_ports=_port_range(variables.get("SIGNALBOX_MQTT_PORTS") or "1883-1983"),
             mqtt_bind=mqtt_bind,
             mqtt_host=variables.get("SIGNALBOX_MQTT_HOST") or _reachable(mqtt_bind),
-            database_url=variables.get("DATABASE_URL") or f"sqlite:///{home / 'console.sqlite3'}",
+            database_url=variables.get("DATABASE_URL") or f"sqlite:///{quote(str(home / 'console.sqlite3'))}",
             redis_url=redis_url or f"unix://{private_socket(home)}",
             redis_is_private=not redis_url,
             allowed_hosts=_hosts(variables.get("SIGNALBOX_ALLOWED_HOSTS", ""), bind),

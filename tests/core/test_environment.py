@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dj_database_url
 import pytest
 
 from console.environment import Environment, EnvironmentInvalid, private_socket
@@ -87,3 +88,10 @@ def test_the_socket_of_a_deep_home_is_short_and_its_own() -> None:
     assert private_socket(Path("/srv/mq")) == Path("/srv/mq/run/valkey.sock")
     assert len(str(private_socket(deep))) <= 100
     assert private_socket(deep) != private_socket(deep / "other")
+
+
+def test_a_home_may_hold_signs_that_mean_something_in_a_url(tmp_path: Path) -> None:
+    home = tmp_path / "50% of #1?"
+    loaded = Environment.load({"SIGNALBOX_HOME": str(home)})
+    database = dj_database_url.parse(loaded.database_url)
+    assert database["NAME"] == str(home / "console.sqlite3")
