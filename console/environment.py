@@ -58,7 +58,7 @@ class Environment:
             mqtt_ports=_port_range(variables.get("SIGNALBOX_MQTT_PORTS") or "1883-1983"),
             mqtt_bind=mqtt_bind,
             mqtt_host=variables.get("SIGNALBOX_MQTT_HOST") or _reachable(mqtt_bind),
-            database_url=variables.get("DATABASE_URL") or f"sqlite:///{quote(str(home / 'console.sqlite3'))}",
+            database_url=variables.get("DATABASE_URL") or _sqlite_in(home),
             redis_url=redis_url or f"unix://{private_socket(home)}",
             redis_is_private=not redis_url,
             allowed_hosts=_hosts(variables.get("SIGNALBOX_ALLOWED_HOSTS", ""), bind),
@@ -82,6 +82,10 @@ def private_socket(home: Path) -> Path:
         return wanted
     digest = zlib.crc32(os.fsencode(home))
     return Path(tempfile.gettempdir()) / f"signalbox-{os.getuid()}-{digest:08x}" / "valkey.sock"
+
+
+def _sqlite_in(home: Path) -> str:
+    return f"sqlite:///{quote(str(home / 'console.sqlite3'))}"
 
 
 def _port(name: str, text: str) -> int:
