@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from authn.selectors import describe_user_list, view_user_passwords
+from authn.selectors import describe_user, describe_user_list, view_user_passwords
 from authn.services import create_user, delete_user, modify_user
 from clusters.fields import ClusterActionForm
 from console.core.fields import (
@@ -80,6 +80,13 @@ class DeleteUserForm(ClusterActionForm):
     """Form of DeleteUser."""
 
     function = staticmethod(delete_user)
+    username = _username_field()
+
+
+class DescribeUserForm(ClusterActionForm):
+    """Form of DescribeUser (the console's own)."""
+
+    function = staticmethod(describe_user)
     username = _username_field()
 
 

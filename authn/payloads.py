@@ -29,6 +29,12 @@ def deleted_user(actor: Actor, nothing: None) -> dict[str, Any]:
     return {}
 
 
+@presents("DescribeUser")
+def described_user(actor: Actor, user: MqttUser) -> dict[str, Any]:
+    """Console-only: a user without its password; times in milliseconds."""
+    return _item(user)
+
+
 @presents("DescribeUserList")
 def described_user_list(actor: Actor, page: UserPage) -> dict[str, Any]:
     """``DescribeUserListResponse``; times in milliseconds.
@@ -40,14 +46,7 @@ def described_user_list(actor: Actor, page: UserPage) -> dict[str, Any]:
     return {
         "TotalCount": page.total,
         "Data": [
-            {
-                "Username": user.username,
-                "Password": passwords.get(user.username, ""),
-                "Remark": user.remark,
-                "CreatedTime": int(user.created_at.timestamp() * 1000),
-                "ModifiedTime": int(user.modified_at.timestamp() * 1000),
-            }
-            for user in page.users
+            {**_item(user), "Password": passwords.get(user.username, "")} for user in page.users
         ],
     }
 
@@ -59,6 +58,15 @@ def viewed_user_passwords(actor: Actor, passwords: dict[str, str]) -> dict[str, 
         "Data": [
             {"Username": username, "Password": password} for username, password in passwords.items()
         ]
+    }
+
+
+def _item(user: MqttUser) -> dict[str, Any]:
+    return {
+        "Username": user.username,
+        "Remark": user.remark,
+        "CreatedTime": int(user.created_at.timestamp() * 1000),
+        "ModifiedTime": int(user.modified_at.timestamp() * 1000),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from authn.models import MqttUser
 from authn.passwords import password_of
+from authn.resources import find_user
 from clusters.models import Cluster
 from clusters.resources import cluster_resource
 from console.core.actions import action
@@ -41,6 +42,12 @@ def describe_user_list(
         users=list(matching[start : start + (limit or 20)]),
         total=matching.count(),
     )
+
+
+@action("DescribeUser", resource=cluster_resource, kind="read")
+def describe_user(actor: Actor, *, cluster: Cluster, username: str) -> MqttUser:
+    """One user."""
+    return find_user(cluster, username)
 
 
 @action("ViewUserPasswords", resource=cluster_resource, kind="read", audited=True)

@@ -1,5 +1,5 @@
-"""What the pages under a cluster's tabs share: dialogs at addresses of their own, and reads that the
-runtime may be unable to answer.
+"""What the pages under a cluster's tabs share: dialogs at addresses of their own, and reads that
+the runtime may be unable to answer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from clusters.resources import resource_of
 from clusters.selectors import InstanceDetails
 from console.core.errors import ActionError
 from console.core.forms import ActionForm
-from console.core.pages import NOT_THE_FORMS_FAULT, PageRequest, perform, show, submit
+from console.core.pages import PageRequest, perform, show, submit
 
 TEMPLATE = "clusters/tab_dialog.html"
 FIXED = ("instance_id",)
+OBSTACLES = frozenset({409, 429, 503})
+"""Statuses that say "not now": the runtime is away, or the cluster does not run."""
 
 
 def asks_for_part(request: PageRequest) -> bool:
@@ -42,7 +44,7 @@ def dialog_context(
         return {**cluster_frame(request, cluster_id, tab=tab), "dialog": dialog}
     details: InstanceDetails = perform(request, DescribeInstanceForm, {"InstanceId": cluster_id})
     may = Abilities(request.actor, resource_of(details.cluster))
-    return {"cluster": details.cluster, "may": may, "dialog": dialog}
+    return {"cluster": details.cluster, "details": details, "may": may, "dialog": dialog}
 
 
 def show_dialog(request: PageRequest, context: Mapping[str, Any], **shown: Any) -> HttpResponse:
@@ -100,11 +102,11 @@ def read(
     """What an action reads from the runtime, or ``instead`` and why: a page stands without it.
 
     Raises:
-        ActionError: the reader may not read it, or the cluster is unknown.
+        ActionError: waiting would not help: the reader may not read it, or there is no such thing.
     """
     try:
         return perform(request, form, parameters), None
     except ActionError as error:
-        if error.status in NOT_THE_FORMS_FAULT:
+        if error.status not in OBSTACLES:
             raise
         return instead, error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
@@ -116,9 +118,9 @@ def _headings() -> Sequence[str]:
         _("Address"),
         _("Protocol"),
         _("Subscriptions"),
-        _("Session created (ms)"),
-        _("Connected since (ms)"),
-        _("Disconnected since (ms)"),
+        _("Session created"),
+        _("Last connected"),
+        _("Last disconnected"),
     )
 
 
@@ -130,7 +132,15 @@ def _cells(client: Client) -> Sequence[object]:
         client.address,
         protocol_name(client.protocol_version),
         len(client.subscriptions),
-        client.created_ms,
-        client.connected_ms,
-        client.disconnected_ms,
+        _written(client.created_ms),
+        _written(client.connected_ms),
+        _written(client.disconnected_ms),
     )
+
+
+def _written(instant_ms: int) -> str:
+    """An instant in the reader's time zone; empty for never."""
+    if not instant_ms:
+        return ""
+    instant = datetime.fromtimestamp(instant_ms / 1000, UTC)
+    return timezone.localtime(instant).isoformat(timespec="milliseconds")

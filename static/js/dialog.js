@@ -4,6 +4,12 @@
 // data-confirm-second around the second question, data-confirm-phrase="…" on an input that must be typed,
 // data-confirm-submit on the last button.
 
+/** A dialog that is a page of its own leaves nothing behind: its "cancel" says where to go. */
+function leave(dialog) {
+  const back = dialog.querySelector("a[data-dialog-close]");
+  if (back) location.assign(back.href);
+}
+
 function open(dialog) {
   if (!dialog || dialog.matches(":modal")) return;
   dialog.removeAttribute("open"); // The page without scripts shows it in place.
@@ -72,7 +78,9 @@ export function start() {
   document.addEventListener(
     "close",
     (event) => {
-      if (event.target.closest("[data-dialog-slot]")) event.target.remove();
+      const dialog = event.target;
+      if (dialog.closest("[data-dialog-slot]")) dialog.remove();
+      else if (dialog.hasAttribute("data-dialog-start")) leave(dialog);
     },
     true,
   );

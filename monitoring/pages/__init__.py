@@ -1,0 +1,1 @@
+"""Pages of messages and of one client."""
