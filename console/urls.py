@@ -14,6 +14,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.api.urls")),
     path("", include("console.accounts.urls")),
     path("", include("clusters.urls")),
+    path("", include("clusters.client_urls")),
+    path("", include("topics.urls")),
+    path("", include("authn.urls")),
+    path("", include("policies.urls")),
+    path("", include("monitoring.page_urls")),
     path("", include("console.overview.urls")),
     path("", include("monitoring.urls")),
 ]
