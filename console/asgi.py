@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
@@ -15,19 +15,12 @@ http = get_asgi_application()
 
 # Consumers import models, which are there only once Django is set up.
 from console.live.consumers import LivePage  # noqa: E402
+from console.live.origins import SameOrigin  # noqa: E402
 from monitoring.consumers import NodeTelemetry  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": URLRouter(
-            [
-                path("internal/telemetry/", NodeTelemetry.as_asgi()),
-                path(
-                    "ws/live/",
-                    AllowedHostsOriginValidator(AuthMiddlewareStack(LivePage.as_asgi())),
-                ),
-            ]
-        ),
-    }
-)
+telemetry: Any = NodeTelemetry.as_asgi()
+live: Any = SameOrigin(AuthMiddlewareStack(LivePage.as_asgi()))
+routes: list[Any] = [path("internal/telemetry/", telemetry), path("ws/live/", live)]
+"""``Any``: Django's types of ``path`` know only views of requests."""
+
+application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes)})

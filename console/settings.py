@@ -130,6 +130,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "jobs.sweep", "schedule": 5.0},
     "sweep-configuration": {"task": "provisioning.sweep", "schedule": 5.0},
+    "trim-metrics": {"task": "monitoring.trim", "schedule": 3600.0},
 }
 
 AUTH_USER_MODEL = "accounts.User"

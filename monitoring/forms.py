@@ -1,8 +1,8 @@
-"""Forms of the message and event queries."""
+"""Forms of the reads of metrics, messages and events."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,15 +13,23 @@ from clusters.fields import ClusterActionForm
 from console.core.actors import Actor
 from console.core.errors import UnsupportedOperation
 from console.core.fields import limit_field, name_validator
-from monitoring.selectors import (
+from console.core.forms import ActionForm
+from monitoring.selectors.messages import (
     describe_event,
     describe_message_by_topic,
     describe_message_details,
     describe_trace,
 )
+from monitoring.selectors.metrics import (
+    describe_instance_realtime_stats,
+    describe_instance_realtime_stats_list,
+)
+from monitoring.series import CHARTS, SPANS
 
 LATEST_MS = 4_102_444_800_000
 """The year 2100: a later instant is a slip of units."""
+MOST_CLUSTERS = 100
+"""Clusters whose metrics are read at once, when they are named."""
 MESSAGE_ID = name_validator(r"[0-9A-Fa-f]{16}", gettext_lazy("a message ID has 16 hex digits."))
 
 
@@ -94,3 +102,44 @@ class DescribeEventForm(ClusterActionForm):
     start_time = _instant_field(gettext_lazy("Start time"), required=False)
     end_time = _instant_field(gettext_lazy("End time"), required=False)
     limit = limit_field(1000)
+
+
+class DescribeInstanceRealtimeStatsForm(ClusterActionForm):
+    """Form of DescribeInstanceRealtimeStats."""
+
+    function = staticmethod(describe_instance_realtime_stats)
+    api_names: ClassVar[dict[str, str]] = {"span": "Range"}
+    span = forms.ChoiceField(
+        label=gettext_lazy("Range"), choices=[(name, name) for name in SPANS], required=False
+    )
+    charts = forms.MultipleChoiceField(
+        label=gettext_lazy("Charts"), choices=[(name, name) for name in CHARTS], required=False
+    )
+
+    def arguments(self, actor: Actor) -> dict[str, Any]:
+        """Without what was given empty: the action then decides."""
+        given = super().arguments(actor)
+        return {name: value for name, value in given.items() if value}
+
+
+class InstanceIdsField(forms.Field):
+    """A list of cluster ids."""
+
+    json_types: ClassVar[tuple[type, ...]] = (list,)
+
+    def to_python(self, value: Any) -> list[str] | None:
+        """Read the list; None when none was given."""
+        if value is None:
+            return None
+        if not all(isinstance(item, str) and len(item) <= 64 for item in value):
+            raise ValidationError(_("each entry is the ID of a cluster."))
+        if len(value) > MOST_CLUSTERS:
+            raise ValidationError(_("at most %(most)s clusters."), params={"most": MOST_CLUSTERS})
+        return list(value)
+
+
+class DescribeInstanceRealtimeStatsListForm(ActionForm):
+    """Form of DescribeInstanceRealtimeStatsList."""
+
+    function = staticmethod(describe_instance_realtime_stats_list)
+    instance_ids = InstanceIdsField(label=gettext_lazy("Clusters"), required=False)

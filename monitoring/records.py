@@ -1,55 +1,92 @@
-"""What telemetry writes into the database."""
+"""What telemetry writes into the database. Blocking: sockets call it in a thread."""
 
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 
-from django.db import transaction
 from django.utils import timezone
 
 from clusters.models import Node
 from clusters.resources import node_seen, topics_seen
-from console.core.events import announce
 from monitoring.ingest import MinuteTotals
 from monitoring.models import MinuteMetric
 
-
-def node_of(node_id: str) -> Node | None:
-    """The node of that id with its cluster."""
-    return Node.objects.select_related("cluster").filter(node_id=node_id).first()
+KEPT_DAYS = 31
+"""Minutes older than that are deleted."""
 
 
-def saw(node_id: str, revision: int) -> None:
-    """A node opened its telemetry, or says which configuration it holds; what it lacks is pushed."""
-    now = timezone.now()
-    Node.objects.filter(node_id=node_id).update(last_seen_at=now)
-    node_seen.send(Node, node_id=node_id, revision=revision)
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """A node that has a row."""
+
+    node_id: str
+    cluster_key: int
+    cluster_id: str
+    """Public id."""
 
 
-def took_topics(cluster_public_id: str, names: tuple[str, ...]) -> None:
+def node_of(node_id: str) -> KnownNode | None:
+    """The node of that id."""
+    row = Node.objects.filter(node_id=node_id).first()
+    return KnownNode(node_id, row.cluster_id, row.cluster_public_id) if row else None
+
+
+def greeted(node: KnownNode, revision: int) -> None:
+    """A node opened its telemetry and says what it holds; what it lacks is pushed."""
+    _touch(node)
+    node_seen.send(Node, node_id=node.node_id, revision=revision)
+
+
+def applied(node: KnownNode, revision: int) -> None:
+    """A node says that a revision is in force.
+
+    One that the console knows of, or knows to be behind, is no news: reports may come late. A node
+    that fell back has restarted, and says so with its greeting.
+    """
+    if Node.objects.filter(node_id=node.node_id, applied_revision__lt=revision).exists():
+        node_seen.send(Node, node_id=node.node_id, revision=revision)
+
+
+def took_topics(node: KnownNode, names: tuple[str, ...]) -> None:
     """First-level topics came into being by their first use."""
-    topics_seen.send(Node, cluster_public_id=cluster_public_id, names=names)
+    topics_seen.send(Node, cluster_public_id=node.cluster_id, names=names)
 
 
-def connection_changed(cluster_public_id: str) -> None:
-    """A node came or went: pages show it."""
-    announce("cluster-changed", cluster=cluster_public_id)
+def write_minute(node: KnownNode, totals: MinuteTotals) -> bool:
+    """Write a minute, or what has gathered of it; once more replaces it.
 
-
-@transaction.atomic
-def write_minute(node: Node, totals: MinuteTotals) -> None:
-    """Add what has gathered of a minute to its row; a minute may come in several parts."""
-    minute = datetime.datetime.fromtimestamp(totals.minute_ms / 1000, tz=datetime.UTC)
-    row, _created = MinuteMetric.objects.select_for_update().get_or_create(
-        cluster=node.cluster,
+    Returns:
+        False when the node has no row any more: its cluster was deleted.
+    """
+    if not _touch(node):
+        return False
+    counters, peaks = dict(totals.counters), dict(totals.peaks)
+    MinuteMetric.objects.update_or_create(
+        cluster_id=node.cluster_key,
         node_id=node.node_id,
-        minute=minute,
-        defaults={"samples": 0},
+        minute=totals.minute,
+        began_ms=totals.began_ms,
+        defaults={
+            "samples": totals.samples,
+            "covered_ms": totals.covered_ms,
+            "produced": counters.pop("messages_received", 0),
+            "consumed": counters.pop("messages_sent", 0),
+            "connections": peaks.pop("connections", 0.0),
+            "tps": peaks.pop("tps", 0.0),
+            "counters": counters,
+            "peaks": peaks,
+        },
     )
-    row.samples += totals.samples
-    for name, increase in totals.counters.items():
-        row.counters[name] = row.counters.get(name, 0) + increase
-    for name, peak in totals.peaks.items():
-        row.peaks[name] = max(peak, row.peaks.get(name, 0.0))
-    row.save()
-    Node.objects.filter(pk=node.pk).update(last_seen_at=timezone.now())
+    return True
+
+
+def trim_minutes(now: datetime.datetime) -> int:
+    """Delete the minutes that are too old; returns how many rows."""
+    oldest = now - datetime.timedelta(days=KEPT_DAYS)
+    deleted, _by_kind = MinuteMetric.objects.filter(minute__lt=oldest.timestamp() // 60).delete()
+    return deleted
+
+
+def _touch(node: KnownNode) -> bool:
+    return bool(Node.objects.filter(node_id=node.node_id).update(last_seen_at=timezone.now()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import cast
 
 import pytest
+from channels.layers import channel_layers, get_channel_layer
+from channels_redis.core import RedisChannelLayer
 from django.core.cache import cache
 
 from clusters.models import Cluster
@@ -46,6 +49,19 @@ def running_cluster(owner: Actor) -> Cluster:
 def other_cluster(outsider: Actor) -> Cluster:
     """A running cluster of the outsider's."""
     return make_cluster(outsider.account_uin, name="south")
+
+
+@pytest.fixture
+async def live_layer() -> AsyncIterator[RedisChannelLayer]:
+    """The channel layer, made anew: its locks belong to the event loop of the first who waits. It
+    is connected: a cancellation while redis-py connects is lost, and would cost ten seconds.
+    """
+    channel_layers.backends.clear()
+    layer = cast(RedisChannelLayer, get_channel_layer())
+    await layer.group_send("nobody", {"type": "live.event"})
+    yield layer
+    await layer.close_pools()
+    channel_layers.backends.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The socket of a page: it carries names of events and gauges, never what needs a right to be read.
+"""The socket of a page: it carries names of events, and gauges to those who may read them.
 
 ``/ws/live/?topics=account,cluster.mqtt-1a2b3c4d``. Each topic is authorised through the gate when
 the page joins, and again while messages flow, so that a right that was taken away ends the socket
@@ -12,38 +12,40 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from clusters.forms import DescribeInstanceForm
+from clusters.resources import resource_of
 from console.accounts.actors import actor_of_session
 from console.core.actors import Actor
 from console.core.errors import ActionError
 from console.core.events import account_group, cluster_group
+from console.core.threads import in_thread
 
 MAX_TOPICS = 20
 RECHECK_S = 5.0
 """A right that was taken away ends the socket with the first message after this long."""
-REFUSED = 4403
 NOT_SIGNED_IN = 4401
+REFUSED = 4403
 
 
 class LivePage(AsyncWebsocketConsumer):
     """One page that is open in a browser."""
 
     async def connect(self) -> None:
-        """Accept a signed-in user who may see every topic asked for; close with a code otherwise."""
+        """Accept a signed-in user who may see every topic asked for; nobody else gets a socket."""
         self.groups_joined: list[str] = []
         self.topics = _topics(self.scope["query_string"])
-        self.checked_at = time.monotonic()
-        await self.accept()
-        code = await self._check()
-        if code:
-            await self.close(code)
+        self.measured: frozenset[str] = frozenset()
+        """Clusters whose gauges the user may read."""
+        self.account_uin = ""
+        if await self._check():
+            await self.close()
             return
-        for group in await self._groups():
+        for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
             self.groups_joined.append(group)
+        await self.accept()
 
     async def disconnect(self, code: int) -> None:
         """Leave every group."""
@@ -55,30 +57,42 @@ class LivePage(AsyncWebsocketConsumer):
 
     async def live_event(self, event: dict[str, Any]) -> None:
         """Pass a group's message on, unless the right to it is gone."""
-        if time.monotonic() - self.checked_at > RECHECK_S:
-            self.checked_at = time.monotonic()
+        if time.monotonic() - self.checked_at_s >= RECHECK_S:
             code = await self._check()
             if code:
                 await self.close(code)
                 return
-        await self.send(json.dumps(event["message"]))
+        message = event["message"]
+        if message["event"] == "sample" and message["cluster"] not in self.measured:
+            return
+        await self.send(json.dumps(message))
 
-    async def _groups(self) -> list[str]:
-        actor = self.actor
-        assert actor is not None, "checked before"
-        clusters = [topic.removeprefix("cluster.") for topic in self.topics if topic != "account"]
-        groups = [cluster_group(public_id) for public_id in clusters]
-        return [account_group(actor.account_uin), *groups] if "account" in self.topics else groups
+    def _groups(self) -> list[str]:
+        return [
+            account_group(self.account_uin)
+            if topic == "account"
+            else cluster_group(topic.removeprefix("cluster."))
+            for topic in self.topics
+        ]
 
-    @database_sync_to_async
-    def _check(self) -> int:
+    async def _check(self) -> int:
         """Code to close with; 0 when the user is signed in and may see every topic."""
-        self.actor: Actor | None = actor_of_session(self.scope["user"], self.scope["session"])
-        if self.actor is None:
+        self.checked_at_s = time.monotonic()
+        return await in_thread(self._check_now)
+
+    def _check_now(self) -> int:
+        address = self.scope.get("client") or ("",)
+        actor = actor_of_session(
+            self.scope["user"], self.scope["session"], source_ip=str(address[0])
+        )
+        if actor is None:
             return NOT_SIGNED_IN
-        if not self.topics or len(self.topics) > MAX_TOPICS:
+        if not 1 <= len(self.topics) <= MAX_TOPICS:
             return REFUSED
-        return 0 if all(_may_see(self.actor, topic) for topic in self.topics) else REFUSED
+        self.account_uin = actor.account_uin
+        seen = [_see(actor, topic) for topic in self.topics if topic != "account"]
+        self.measured = frozenset(cluster for cluster, is_measured in seen if is_measured)
+        return 0 if all(cluster for cluster, _is_measured in seen) else REFUSED
 
 
 def _topics(query_string: bytes) -> list[str]:
@@ -86,14 +100,16 @@ def _topics(query_string: bytes) -> list[str]:
     return [topic for topic in dict.fromkeys(values[0].split(",")) if topic]
 
 
-def _may_see(actor: Actor, topic: str) -> bool:
-    if topic == "account":
-        return True
+def _see(actor: Actor, topic: str) -> tuple[str, bool]:
+    """The cluster of a topic, and whether the actor may read its gauges; empty when it may not see
+    the cluster, or there is none.
+    """
     kind, _dot, public_id = topic.partition(".")
     if kind != "cluster":
-        return False
+        return "", False
     try:
-        DescribeInstanceForm.from_parameters({"InstanceId": public_id}).perform(actor)
+        form = DescribeInstanceForm.from_parameters({"InstanceId": public_id})
+        cluster = form.perform(actor).cluster
     except ActionError:
-        return False
-    return True
+        return "", False
+    return public_id, actor.may("mqtt:DescribeInstanceRealtimeStats", resource_of(cluster))

@@ -5,8 +5,8 @@
 //    "limit", "unit"}}}  limit and unit may be missing; at most 1440 points.
 // Live: the DOM event `signalbox:sample` {cluster, at_ms, values: {key: number}} extends the charts in view.
 import { CONFIG, layout, repaint, traces } from "./chart-figure.js";
+import { addSample, showValue } from "./chart-sample.js";
 
-const MOST_POINTS = 1440;
 const drawn = new WeakMap();
 const visible = new Set();
 let waiting = new Set();
@@ -28,15 +28,6 @@ function loadPlotly() {
 function note(element, text = "") {
   const output = element.parentElement.querySelector(".chart-note");
   output.textContent = drawn.has(element) ? "" : text;
-}
-
-function showValue(element, chart, value) {
-  const output = element.closest(".chart")?.querySelector("[data-chart-value]");
-  if (!output || value == null) return;
-  const percent = output.dataset.chartValue === "percent" && chart.limit;
-  output.textContent = percent
-    ? `${Math.round((100 * value) / chart.limit)}%`
-    : value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
 async function draw(element, chart) {
@@ -89,17 +80,6 @@ async function extend({ detail }) {
     else waiting.add(element); // It was empty; now there is something to show.
   }
   if (waiting.size) flush();
-}
-
-/** Moves the window on and adds the values; both are drawn at once, because extendTraces redraws the layout too. */
-function addSample(Plotly, element, chart, { at_ms: atMs, values }) {
-  const known = [...chart.series.keys()].filter((index) => chart.series[index].key in values);
-  if (known.length === 0) return;
-  const y = known.map((index) => [values[chart.series[index].key]]);
-  [chart.from_ms, chart.until_ms] = [atMs - (chart.until_ms - chart.from_ms), atMs];
-  element.layout.xaxis.range = [new Date(chart.from_ms), new Date(chart.until_ms)];
-  Plotly.extendTraces(element, { x: known.map(() => [new Date(atMs)]), y }, known, MOST_POINTS);
-  if (known[0] === 0) showValue(element, chart, y[0][0]);
 }
 
 async function recolour() {

@@ -1,4 +1,4 @@
-"""Reads of messages, traces and client events, which the runtime keeps, and of metrics."""
+"""Reads of messages, traces and client events, which the runtime keeps."""
 
 from __future__ import annotations
 
