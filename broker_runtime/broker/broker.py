@@ -238,7 +238,7 @@ class Broker:
             else:
                 kept.set_exception(Refused("storage", f"the message cannot be stored: {error}"))
 
-        core.publishing.publish(message, plan, None, None, finish)
+        core.publishing.publish(message, plan, None, finish)
         await kept
         return Published(message_id=message.message_id, matched_sessions=plan.session_count())
 

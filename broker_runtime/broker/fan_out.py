@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
@@ -14,9 +13,6 @@ from broker_runtime.storage.base import StoredMessage
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
-
-Deliveries = Sequence[tuple[str, int]]
-"""(client id, QoS sent with)."""
 
 
 class FanOut:
@@ -30,73 +26,52 @@ class FanOut:
         message: StoredMessage,
         plan: Plan,
         publisher: Session | None,
-        ready: tuple[int, Outgoing] | None,
+        *,
+        delivered: int = 0,
+        ready: tuple[int, Outgoing] | None = None,
     ) -> None:
         """Deliver to everybody whom the log does not serve, and tell the journal.
 
         Args:
+            delivered: so many of the plan's fast receivers have it already (the hot path).
             ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
                 can be passed on.
         """
-        sending = self._core.sending
-        # The journal takes the message first, then the steps that handing it out brings.
-        outer = sending.early_steps
-        steps = sending.early_steps = list[Step]()
+        core = self._core
+        outer = core.sending.early_steps
+        steps = core.sending.early_steps = list[Step]()
         try:
-            sent = self._volatile(message, plan, publisher, ready)
+            sent = self._volatile(message, plan, publisher, delivered, ready)
         finally:
-            sending.early_steps = outer
-        self._tell(message, plan, sent, steps)
-
-    def _tell(
-        self, message: StoredMessage, plan: Plan, sent: Deliveries, steps: list[Step]
-    ) -> None:
-        journal = self._core.journal
-        journal.published(message, sent, "success" if plan.reaches_anybody() else "no_subscriber")
+            core.sending.early_steps = outer
+        # The journal takes the message first, then the steps that handing it out brought.
+        core.journal.published(
+            message, sent, "success" if plan.reaches_anybody() else "no_subscriber"
+        )
         for step in steps:
-            journal.step(*step)
+            core.journal.step(*step)
 
     def _volatile(
         self,
         message: StoredMessage,
         plan: Plan,
         publisher: Session | None,
+        delivered: int,
         ready: tuple[int, Outgoing] | None,
-    ) -> Deliveries:
+    ) -> list[tuple[str, int]]:
         """Returns those to whom it was sent at once."""
         qos = message.qos
+        sent = plan.names[qos][:delivered]
         if qos == 0:
-            sent = self._whole_to_all(message, plan)
+            self._whole_to_all(message, plan.fast[0][delivered:], sent)
         else:
-            sent = self._parts_to_all(message, plan, ready)
-        if plan.slow[qos] or plan.shared:
-            more = list(sent)
-            for delivery in plan.slow[qos]:
-                self._one(message, delivery, publisher, more)
-            for group in plan.shared:
-                if not (qos and is_logged(group)):
-                    self._shared(message, group, publisher, more)
-            sent = more
-        return sent
-
-    def rest_of(
-        self, message: StoredMessage, plan: Plan, publisher: Session, delivered: int
-    ) -> None:
-        """Finish what the hot path began: the first ``delivered`` receivers have the message."""
-        sending, sent = self._core.sending, plan.names[0][:delivered]
-        outer = sending.early_steps
-        steps = sending.early_steps = list[Step]()
-        try:
-            encoded: dict[int, bytes] = {}
-            for session in plan.fast[0][delivered:]:
-                self._whole_to_one(message, session, encoded, sent)
-            for delivery in plan.slow[0]:
-                self._one(message, delivery, publisher, sent)
-            for group in plan.shared:
+            self._parts_to_all(message, plan.fast[qos][delivered:], ready, sent)
+        for delivery in plan.slow[qos]:
+            self._one(message, delivery, publisher, sent)
+        for group in plan.shared:
+            if not (qos and is_logged(group)):
                 self._shared(message, group, publisher, sent)
-        finally:
-            sending.early_steps = outer
-        self._tell(message, plan, sent, steps)
+        return sent
 
     def logged(self, message: StoredMessage, plan: Plan, publisher: Session | None) -> None:
         """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
@@ -117,38 +92,33 @@ class FanOut:
         for client_id, qos in sent:
             self._core.journal.step(message.seq, client_id, "PUBLISH", qos, "success", at_ms)
 
-    def _whole_to_all(self, message: StoredMessage, plan: Plan) -> Deliveries:
-        """QoS 0, to the receivers that get the same bytes."""
-        encoded: dict[int, bytes] = {}
-        sent: list[tuple[str, int]] = []
-        for session in plan.fast[0]:
-            self._whole_to_one(message, session, encoded, sent)
-        return plan.names[0] if len(sent) == len(plan.names[0]) else sent
-
-    def _whole_to_one(
-        self,
-        message: StoredMessage,
-        session: Session,
-        encoded: dict[int, bytes],
-        sent: list[tuple[str, int]],
+    def _whole_to_all(
+        self, message: StoredMessage, receivers: list[Session], sent: list[tuple[str, int]]
     ) -> None:
-        link = session.link
-        if link is None:
-            self.drop_offline(session)
-            return
-        packet = encoded.get(link.level)
-        if packet is None:
-            packet = encoded[link.level] = self._core.sending.whole(message, link.level)
-        if self._core.sending.send_whole(session, link, message, packet):
-            sent.append((session.client_id, 0))
+        """QoS 0, to the receivers that get the same bytes."""
+        sending = self._core.sending
+        encoded: dict[int, bytes] = {}
+        for session in receivers:
+            link = session.link
+            if link is None:
+                self.drop_offline(session)
+                continue
+            packet = encoded.get(link.level)
+            if packet is None:
+                packet = encoded[link.level] = sending.whole(message, link.level)
+            if sending.send_whole(session, link, message, packet):
+                sent.append((session.client_id, 0))
 
     def _parts_to_all(
-        self, message: StoredMessage, plan: Plan, ready: tuple[int, Outgoing] | None
-    ) -> Deliveries:
+        self,
+        message: StoredMessage,
+        receivers: list[Session],
+        ready: tuple[int, Outgoing] | None,
+        sent: list[tuple[str, int]],
+    ) -> None:
         sending, qos = self._core.sending, message.qos
         encoded = {} if ready is None else {ready[0]: ready[1]}
-        sent: list[tuple[str, int]] = []
-        for session in plan.fast[qos]:
+        for session in receivers:
             link = session.link
             if link is None:
                 continue  # a session that is not durable is at its end without a connection
@@ -157,7 +127,6 @@ class FanOut:
                 outgoing = encoded[link.level] = sending.parts(message, link.level, qos)
             if sending.offer(session, link, outgoing):
                 sent.append((session.client_id, qos))
-        return plan.names[qos] if len(sent) == len(plan.names[qos]) else sent
 
     def _one(
         self,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PUBLISH_0, PUBLISH_1 = PUBLISH << 2, PUBLISH << 2 | 1
 PUBACK_HEAD = b"\x40\x02"
+ANSWERS = frozenset((0x40, 0x50, 0x62, 0x70))
+"""First bytes of PUBACK, PUBREC, PUBREL, PUBCOMP; two bytes more and they carry no reason."""
 
 
 def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> int:  # noqa: C901, PLR0915
@@ -41,7 +43,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
     now_ms = now_us // 1000
     fast_limit = min(core.max_message_bytes, core.weight_bytes)
     max_packet = core.max_packet_bytes
-    taken = sent = acks = 0
+    taken = sent = acks = sent_1 = 0
     size = len(buffer)
     while size - position >= 2:
         first = buffer[position]
@@ -120,7 +122,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
                         "success" if receivers else "no_subscriber",
                     )
                 else:
-                    core.fan_out.rest_of(message, plan, session, delivered)
+                    core.fan_out.hand_out(message, plan, session, delivered=delivered)
                 position = end
                 continue
         kind = first & 0xF0
@@ -128,12 +130,20 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
             if throttle.tokens <= 0:
                 throttle.wait(publisher)
                 break
-            if first == 0x32 and _publish_1(core, publisher, buffer, position, start, end, now_ms):
+            passed_on = -1
+            if first == 0x32:
+                passed_on = _publish_1(core, publisher, buffer, position, start, end, now_us)
+            if passed_on >= 0:
                 acks += 1
+                sent_1 += passed_on
             else:
                 core.publishing.receive(publisher, buffer, start, end, first & 0x0F)
-        elif kind == 0x40 and length == 2 and first == 0x40:
-            _acknowledged(core, publisher, buffer[start] << 8 | buffer[start + 1], now_ms)
+        elif length == 2 and first in ANSWERS:
+            packet_id = buffer[start] << 8 | buffer[start + 1]
+            if first == 0x40:
+                _acknowledged(core, publisher, packet_id, now_ms)
+            else:
+                packets.answered(core, publisher, kind >> 4, packet_id)
         else:
             packets.handle(core, publisher, first, buffer[start:end])
         position = end
@@ -155,26 +165,29 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
         stats.packets_sent[PUBACK << 2] += acks
         stats.messages_received += acks
         stats.acl_publish_success += acks
-        stats.tps_units += acks
+        stats.messages_sent += sent_1
+        stats.packets_sent[PUBLISH_1] += sent_1
+        stats.tps_units += acks + sent_1
     return position
 
 
-def _publish_1(
+def _publish_1(  # noqa: C901, PLR0915
     core: Core,
     publisher: Connection,
     buffer: bytes,
     position: int,
     start: int,
     end: int,
-    now_ms: int,
-) -> bool:
+    now_us: int,
+) -> int:
     """QoS 1 straight through: no log, no properties, the bytes passed on but for the packet id.
 
-    False: it is not such a message, nothing was done.
+    Returns:
+        To how many it was passed on here; -1: it is not such a message, nothing was done.
     """
     session = publisher.owner
     if end - start < 4 or end - start > core.weight_bytes or len(publisher.answers):
-        return False
+        return -1
     name_end = start + 2 + (buffer[start] << 8 | buffer[start + 1])
     entry = session.cache.get(buffer[start + 2 : name_end])
     payload_start = name_end + 2
@@ -185,20 +198,25 @@ def _publish_1(
         or payload_start > end
         or end - payload_start > core.max_message_bytes
     ):
-        return False
+        return -1
     plan = entry.plan
     if plan.logged or plan.shared:
-        return False
+        return -1
     if publisher.version == 5:
         if payload_start >= end or buffer[payload_start]:
-            return False
+            return -1
         payload_start += 1
     packet_id = buffer[name_end] << 8 | buffer[name_end + 1]
     if not packet_id:
-        return False
+        return -1
+    level = publisher.level
+    seq = core.last_seq + 1
+    if seq < now_us:
+        seq = now_us
+    core.last_seq = seq
     message = StoredMessage(
         0,
-        core.next_seq(),
+        seq,
         entry.topic,
         buffer[payload_start:end],
         1,
@@ -206,22 +224,49 @@ def _publish_1(
         session.client_id,
         session.username,
         publisher.address,
-        now_ms,
+        now_us // 1000,
     )
-    core.throttle.tokens -= 1
-    ready = Outgoing(message, message.seq, 1, buffer[position:name_end], buffer[name_end + 2 : end])
-    core.fan_out.hand_out(message, plan, session, (publisher.level, ready))
-    reaches = bool(plan.fast[0] or plan.slow[0])
+    prefix, rest = buffer[position:name_end], buffer[name_end + 2 : end]
+    ready = Outgoing(message, seq, 1, prefix, rest)
+    size = ready.size_bytes
+    dirty = core.dirty
+    receivers = plan.fast[1]
+    delivered = 0
+    for receiver in receivers:
+        link, window = receiver.link, receiver.window
+        if (
+            link is None
+            or link.level != level
+            or link.queued_bytes >= link.max_queued_bytes
+            or size > link.max_packet_bytes
+            or window.pending
+            or not window.has_room()
+        ):
+            break
+        out = link.out
+        if not out:
+            dirty.append(link)
+        out += (prefix, PACKET_IDS[window.admit(ready)], rest)
+        link.queued_bytes += size
+        link.sent[PUBLISH_1] += 1
+        delivered += 1
+    core.throttle.tokens -= 1 + delivered
+    if delivered == len(receivers) and not plan.slow[1]:
+        core.journal.published(
+            message, plan.names[1], "success" if plan.fast[0] else "no_subscriber"
+        )
+    else:
+        core.fan_out.hand_out(message, plan, session, delivered=delivered, ready=(level, ready))
     out = publisher.out
     if not out:
-        core.dirty.append(publisher)
-    if reaches or publisher.version < 5:
+        dirty.append(publisher)
+    if plan.fast[0] or plan.slow[0] or level == 4:
         out += (PUBACK_HEAD, PACKET_IDS[packet_id])
         publisher.queued_bytes += 4
     else:
         out += (b"\x40\x03", PACKET_IDS[packet_id], b"\x10")
         publisher.queued_bytes += 5
-    return True
+    return delivered
 
 
 def _acknowledged(core: Core, link: Connection, packet_id: int, now_ms: int) -> None:

@@ -91,59 +91,70 @@ def _disconnect(core: Core, link: Connection, packet: Disconnect) -> None:
 
 def _ack(core: Core, link: Connection, packet: Ack) -> None:
     if packet.packet_type == PUBACK:
-        _puback(core, link, packet)
+        _puback(core, link, packet.packet_id, packet.reason)
     elif packet.packet_type == PUBREC:
-        _pubrec(core, link, packet)
+        _pubrec(core, link, packet.packet_id, packet.reason)
     elif packet.packet_type == PUBREL:
         core.publishing.release(link, packet.packet_id)
     else:
-        _pubcomp(core, link, packet)
+        _pubcomp(core, link, packet.packet_id)
 
 
-def _puback(core: Core, link: Connection, packet: Ack) -> None:
+def answered(core: Core, link: Connection, packet_type: int, packet_id: int) -> None:
+    """PUBREC, PUBREL or PUBCOMP without a reason, straight from the hot path."""
+    link.count_received(packet_type, 0)
+    if packet_id == 0:
+        link.fail(Violation(ReasonCode.PROTOCOL_ERROR, "the packet identifier is 0"))
+    elif packet_type == PUBREC:
+        _pubrec(core, link, packet_id, ReasonCode.SUCCESS)
+    elif packet_type == PUBREL:
+        core.publishing.release(link, packet_id)
+    else:
+        _pubcomp(core, link, packet_id)
+
+
+def _puback(core: Core, link: Connection, packet_id: int, reason: int) -> None:
     session = link.owner
-    outgoing = session.window.acknowledged(packet.packet_id)
+    outgoing = session.window.acknowledged(packet_id)
     if outgoing is None:
         return
-    result = "success" if packet.reason < ERRORS else machine_name(packet.reason)
+    result = "success" if reason < ERRORS else machine_name(reason)
     core.sending.step(outgoing.seq, session, "PUBACK", 1, result)
     core.sending.settle(session, outgoing)
     core.sending.pump(session)
 
 
-def _pubrec(core: Core, link: Connection, packet: Ack) -> None:
+def _pubrec(core: Core, link: Connection, packet_id: int, reason: int) -> None:
     """PUBREL leaves once it is durable that the message was received (CLUSTERING 3.8)."""
     session, window = link.owner, link.owner.window
-    packet_id = packet.packet_id
-    if packet.reason >= ERRORS:
+    if reason >= ERRORS:
         outgoing = window.refused(packet_id)
         if outgoing is not None:
-            core.sending.step(outgoing.seq, session, "PUBREC", 2, machine_name(packet.reason))
+            core.sending.step(outgoing.seq, session, "PUBREC", 2, machine_name(reason))
             core.sending.settle(session, outgoing)
             core.sending.pump(session)
         return
     outgoing = window.received(packet_id)
     if outgoing is None:
         known = packet_id in window.released  # a repeated PUBREC is owed its PUBREL again
-        reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-        _pubrel(link, packet_id, reason)
+        answer = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
+        _pubrel(link, packet_id, answer)
         return
     core.sending.step(outgoing.seq, session, "PUBREC", 2, "success")
     core.sending.settle(session, outgoing)
-    if not session.durable:
+    if session.durable:
+        core.persistence.when_durable(session, lambda: _pubrel(link, packet_id, ReasonCode.SUCCESS))
+    else:
         _pubrel(link, packet_id, ReasonCode.SUCCESS)
-        return
-
-    core.persistence.when_durable(session, lambda: _pubrel(link, packet_id, ReasonCode.SUCCESS))
 
 
 def _pubrel(link: Connection, packet_id: int, reason: ReasonCode) -> None:
     link.send_counted(PUBREL, encode_ack(PUBREL, packet_id, reason, link.version))
 
 
-def _pubcomp(core: Core, link: Connection, packet: Ack) -> None:
+def _pubcomp(core: Core, link: Connection, packet_id: int) -> None:
     session = link.owner
-    seq = session.window.completed(packet.packet_id)
+    seq = session.window.completed(packet_id)
     if seq is None:
         return
     core.sending.step(seq, session, "PUBCOMP", 2, "success")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.fan_out import is_logged
 from broker_runtime.broker.plans import Plan
-from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.storage.base import StoredMessage
 
 if TYPE_CHECKING:
@@ -53,10 +52,10 @@ class Publication:
         self._waiting = 1
         self._error: Exception | None = None
 
-    def start(self, ready: tuple[int, Outgoing] | None) -> None:
+    def start(self) -> None:
         """Deliver what needs no log, submit what does."""
         core, message = self._core, self._message
-        core.fan_out.hand_out(message, self._plan, self._publisher, ready)
+        core.fan_out.hand_out(message, self._plan, self._publisher)
         if message.qos and needs_log(self._plan):
             self._waiting += 1
             core.store.append(message, self._in_log)
@@ -67,7 +66,7 @@ class Publication:
         """The same for a QoS 2 message that the store has kept (``release_received``)."""
         core, message, publisher = self._core, self._message, self._publisher
         assert publisher is not None, "only a client's message is released"
-        core.fan_out.hand_out(message, self._plan, publisher, None)
+        core.fan_out.hand_out(message, self._plan, publisher)
         log = message if needs_log(self._plan) else None
         self._waiting += 1
         core.store.release_received(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from broker_runtime.access.rights import combination
@@ -18,7 +17,6 @@ from broker_runtime.codec.publish import (
     split_properties,
 )
 from broker_runtime.codec.reasons import ReasonCode, Violation
-from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.storage.base import StoredMessage
 
 if TYPE_CHECKING:
@@ -83,9 +81,9 @@ class Publishing:
         if incoming.qos == 2:
             self._keep(link, incoming.packet_id, message)
         elif incoming.qos == 1:
-            self.publish_at_1(link, message, incoming.packet_id, incoming.entry.plan, None)
+            self._publish_at_1(link, message, incoming.packet_id, incoming.entry.plan)
         else:
-            self.publish(message, incoming.entry.plan, session, None, None)
+            self.publish(message, incoming.entry.plan, session, None)
 
     def _read(
         self, link: Connection, buffer: bytes, start: int, end: int, flags: int
@@ -203,17 +201,16 @@ class Publishing:
         else:
             link.send_counted(packet_type, answer)
 
-    def publish_at_1(
+    def _publish_at_1(
         self,
         link: Connection,
         message: StoredMessage,
         packet_id: int,
         plan: Plan,
-        ready: tuple[int, Outgoing] | None,
     ) -> None:
         """Publish a QoS 1 message and acknowledge it, at once or when it is durable."""
         if not self._must_wait(message, plan):
-            self.publish(message, plan, link.owner, ready, None)
+            self.publish(message, plan, link.owner, None)
             reason = 0 if plan.reaches_anybody() else ReasonCode.NO_MATCHING_SUBSCRIBERS
             self._answer(link, PUBACK, packet_id, reason)
             return
@@ -227,7 +224,7 @@ class Publishing:
             reason = 0 if reached else ReasonCode.NO_MATCHING_SUBSCRIBERS
             link.answer_in_order(slot, encode_ack(PUBACK, packet_id, reason, link.version))
 
-        self.publish(message, plan, link.owner, ready, finish)
+        self.publish(message, plan, link.owner, finish)
 
     def _not_kept(self, link: Connection, error: Exception) -> None:
         """Never acknowledge what is not kept; what the client sent after it must not overtake its
@@ -277,8 +274,7 @@ class Publishing:
         if detail is not None:
             self._withhold(link, packet_id, message, detail)
             return
-        # The log wants numbers that grow with every append.
-        released = dataclasses.replace(message, seq=self._core.next_seq())
+        message.seq = self._core.next_seq()  # the log wants numbers that grow with every append
         plan = self._core.planner.plan(message.topic)
 
         def finish(error: Exception | None, reached: bool) -> None:
@@ -289,11 +285,11 @@ class Publishing:
                 self._complete(link, packet_id, 0)
 
         if session.durable:
-            Publication(self._core, released, plan, session, finish).start_released(packet_id)
-        elif self._must_wait(released, plan):
-            self.publish(released, plan, session, None, finish)
+            Publication(self._core, message, plan, session, finish).start_released(packet_id)
+        elif self._must_wait(message, plan):
+            self.publish(message, plan, session, finish)
         else:
-            self.publish(released, plan, session, None, None)
+            self.publish(message, plan, session, None)
             self._complete(link, packet_id, 0)
 
     def _withhold(
@@ -336,15 +332,12 @@ class Publishing:
         message: StoredMessage,
         plan: Plan,
         publisher: Session | None,
-        ready: tuple[int, Outgoing] | None,
         finish: Finish | None,
     ) -> None:
         """Deliver a message that may be published.
 
         Args:
             publisher: for No Local; None when it is no client.
-            ready: as for ``FanOut.volatile``.
             finish: called once everything that must be durable is; at QoS 0 too.
         """
-        publication = Publication(self._core, message, plan, publisher, finish)
-        publication.start(ready)
+        Publication(self._core, message, plan, publisher, finish).start()

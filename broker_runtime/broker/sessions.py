@@ -260,7 +260,7 @@ class Sessions:
             expires_ms=None if will.expiry_s is None else now_ms + will.expiry_s * 1000,
             properties=will.properties,
         )
-        core.publishing.publish(message, core.planner.plan(will.topic), session, None, None)
+        core.publishing.publish(message, core.planner.plan(will.topic), session, None)
 
     def _refused_will(self, session: Session, will: WillRecord) -> str | None:
         detail = self._core.rights_of(session).refuses_publish(
