@@ -65,7 +65,6 @@ def _name_field(*, required: bool) -> forms.CharField:
     return forms.CharField(
         label=gettext_lazy("Cluster name"),
         required=required,
-        min_length=3,
         max_length=64,
         strip=False,
         validators=[

@@ -35,7 +35,9 @@ class Step:
 
 
 def steps_of(job: Job | None) -> list[Step]:
-    """The steps of a job on a cluster as a page shows them; none for other jobs."""
+    """The steps of a job on a cluster as a page shows them; none for other jobs. Why one failed, the
+    cluster itself says (``state_reason``).
+    """
     if job is None:
         return []
     names = STEPS.get(job.kind, ())
@@ -56,8 +58,6 @@ def _state(job: Job, number: int) -> str:
 
 
 def _note(job: Job, state: str) -> str:
-    if state == "failed":
-        return job.error
     if state == "running" and job.attempt > 1:
         return gettext("Attempt %(n)d: the worker before stopped in the middle.") % {
             "n": job.attempt

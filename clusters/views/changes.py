@@ -39,6 +39,7 @@ class EditClusterForm(ModifyInstanceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         keep_fields(self, "instance_id", "name", "remark", "message_rate")
+        self.fields["name"].required = True
         for name, label in (
             ("authorization_policy", _("Authorization policies decide what clients may do")),
             ("auto_create_topics", _("Create topics by first use")),
@@ -137,6 +138,7 @@ def cluster_resize(request: PageRequest, cluster_id: str) -> HttpResponse:
     offer = {
         "skus": [sku for sku in skus if (cluster.edition, sku.edition) in MOVES],
         "chosen": form["sku_code"].value(),
+        "wide": True,
     }
     done = _("The specification is changed.")
     return _answer(request, form, {**context, **offer}, done=done)

@@ -53,6 +53,7 @@ class CreateClusterForm(CreateInstanceForm):
         keep_fields(
             self, "name", "instance_type", "remark", "tag_list", "region", "allow_everything"
         )
+        self.fields["region"].required = True
         for edition, offered in _by_edition(skus).items():
             self.fields[_SKU_FIELD + edition] = forms.ChoiceField(
                 label=_("TPS specification"),

@@ -66,7 +66,7 @@ def kpis(totals: InstanceTotals, stats: ClusterStats) -> list[dict[str, Any]]:
 def _measured(stats: ClusterStats, name: str, label: str) -> dict[str, Any]:
     curve = stats.curves.get(name, ())
     peak = max((value for value in curve if value is not None), default=None)
-    note = "" if peak is None else _("peak of 24 h: %(n)s") % {"n": number(round(peak, 1))}
+    note = "" if peak is None else _("peak %(n)s") % {"n": _short(peak)}
     return {
         "label": label,
         "value": number(_rounded(stats.current, name)),
@@ -79,6 +79,14 @@ def _rounded(values: Mapping[str, float], name: str) -> float | None:
     """None, shown as a dash, when no runtime reports."""
     value = values.get(name)
     return None if value is None else round(value, 1)
+
+
+def _short(value: float) -> str:
+    """At most four digits: ``36615`` → ``36.6k``; a tile is narrow and its curve wants room."""
+    for unit, size in (("M", 1_000_000), ("k", 1000)):
+        if value >= 10 * size:
+            return f"{value / size:.1f}{unit}"
+    return number(round(value))
 
 
 def _may_measure(actor: Actor, cluster: Cluster) -> bool:

@@ -37,7 +37,7 @@ def snippets_of(endpoint: Endpoint | None) -> list[dict[str, str]]:
     if endpoint is None:
         return []
     host, port = endpoint.host, endpoint.port
-    shared = f"-h {host} -p {port} -V mqttv5 -u {USERNAME} -P {PASSWORD}"
+    shared = f"-h {host} -p {port} -V mqttv5 \\\n  -u {USERNAME} -P {PASSWORD} \\\n "
     python = _PYTHON.format(host=host, port=port, username=USERNAME, password=PASSWORD)
     return [
         {"title": "mosquitto_sub", "code": f"mosquitto_sub {shared} -t 'demo/#' -q 1 -v"},

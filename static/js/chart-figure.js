@@ -56,6 +56,12 @@ function limitLine(limit) {
   };
 }
 
+/** A half is 0.5 on the axis, not the 500m of the SI format that writes thousands as k. */
+const SMALL_STEPS = [
+  { dtickrange: [null, 0.999], value: ".3~f" },
+  { dtickrange: [0.999, null], value: "~s" },
+];
+
 export function layout(chart) {
   const axis = {
     color: token("fg-3"),
@@ -86,7 +92,7 @@ export function layout(chart) {
       tickformat: days ? "%m-%d %H:%M" : "%H:%M",
       hoverformat: "%m-%d %H:%M:%S",
     },
-    yaxis: { ...axis, rangemode: "tozero", nticks: 5, tickformat: "~s" },
+    yaxis: { ...axis, rangemode: "tozero", nticks: 5, tickformat: "~s", tickformatstops: SMALL_STEPS },
     shapes: chart.limit ? [limitLine(chart.limit)] : [],
   };
 }
