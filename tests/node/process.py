@@ -17,6 +17,7 @@ from pathlib import Path
 import urllib3
 
 from broker_runtime.contract.configuration import Configuration
+from broker_runtime.contract.queries import GetNodeState
 from clusters.gateway import NodeGateway, NodeUnreachable
 from tests.control.fakes import CLUSTER, TOKEN, free_port
 
@@ -95,12 +96,20 @@ class NodeProcess:
 
     def wait_ready(self) -> None:
         """Return when it serves clients as configured."""
-        wait_until(lambda: self.status("/v1/ready") == 200 or self._died(), "the node is ready")
+        try:
+            wait_until(lambda: self.status("/v1/ready") == 200 or self._died(), "the node is ready")
+        except AssertionError as late:
+            state = self.gateway.query(GetNodeState(), timeout_s=5)
+            raise AssertionError(f"not ready: {state.reason}\n{self.log}") from late
         assert not self._died(), self.log
 
     def wait_for_file(self, name: str) -> None:
         """Return when the file is in the data folder."""
         wait_until((self.data / name).exists, f"{name} is written")
+
+    def wait_for_line(self, text: str) -> None:
+        """Return when the text is in the log."""
+        wait_until(lambda: text in self.log, f"{text!r} is logged")
 
     def configure(self, configuration: Configuration) -> int:
         """Push a configuration; the revision it holds then."""
@@ -113,6 +122,14 @@ class NodeProcess:
             return self._http.request("GET", url, timeout=2.0).status
         except (urllib3.exceptions.HTTPError, NodeUnreachable):
             return 0
+
+    def metrics(self) -> str:
+        """The Prometheus text."""
+        url = f"http://127.0.0.1:{self.control_port}/metrics"
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = self._http.request("GET", url, headers=headers, timeout=5.0)
+        assert answer.status == 200
+        return answer.data.decode()
 
     def kill(self) -> None:
         """``kill -9``, and wait for the end."""

@@ -10,7 +10,8 @@ import pytest
 
 from broker_runtime.contract.queries import GetNodeState
 from broker_runtime.control.configuration_file import CURRENT, PREVIOUS
-from tests.control.fakes import TOKEN, whole, with_topics
+from clusters.gateway import NodeRefused
+from tests.control.fakes import CLUSTER, TOKEN, whole, with_topics
 from tests.node.devices import Device
 from tests.node.process import REPOSITORY, wait_until
 
@@ -52,8 +53,8 @@ def test_f11_a_damaged_configuration_file_gives_way_to_the_previous_one(running_
 
     assert (running_node.data / PREVIOUS).exists()
     assert running_node.gateway.query(GetNodeState(), timeout_s=5).revision == 1
-    assert "configuration_unreadable" in running_node.log
-    assert "configuration_previous_used" in running_node.log
+    running_node.wait_for_line("configuration_unreadable")
+    running_node.wait_for_line("configuration_previous_used")
 
 
 def test_a_second_node_on_the_same_folder_is_refused(running_node, new_node):
@@ -127,6 +128,42 @@ def test_a_short_token_is_refused_and_not_shown(node):
     assert "short-secret" not in node.log
 
 
+def test_a_standalone_node_takes_no_configuration(node):
+    node.start_ready(node.standalone)
+
+    with pytest.raises(NodeRefused) as refused:
+        node.configure(whole(1, node.mqtt_port))
+
+    assert refused.value.code == "standalone"
+
+
+def test_a_node_in_memory_serves_clients_and_writes_nothing(node):
+    options = ["--memory", *node.standalone[2:]]
+    node.start_ready(options)
+
+    device = Device(node.mqtt_port, "sensor-1").connect()
+    device.subscribe("plant/#", 1)
+    device.publish("plant/line", "hello", 1)
+
+    assert device.received.get(timeout=10) == "hello"
+    device.disconnect()
+    assert not node.data.exists()
+
+
+def test_metrics_count_what_clients_did(running_node):
+    device = Device(running_node.mqtt_port, "sensor-1").connect()
+    device.publish("plant/line", "hello", 1)
+
+    text = running_node.metrics()
+    device.disconnect()
+
+    who = f'{{cluster="{CLUSTER}",node="{CLUSTER}-n0"}}'
+    assert f"signalbox_connections{who} 1\n" in text
+    assert f"signalbox_messages_received_total{who} 1\n" in text
+    assert f"signalbox_configuration_revision{who} 1\n" in text
+    assert f"signalbox_ready{who} 1\n" in text
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_f7_a_signal_ends_it_gracefully_and_tells_v5_clients(running_node, number):
     device = Device(running_node.mqtt_port, "sensor-1").connect()
@@ -154,7 +191,7 @@ def test_f7_the_end_is_quick_and_flushes_what_was_acknowledged(running_node):
     code, took_s = running_node.terminate()
     device.disconnect()
     running_node.start_ready(running_node.managed)
-    keeper.connect()
+    keeper = Device(running_node.mqtt_port, "keeper", clean=False).connect()
 
     assert (code, keeper.session_present) == (0, True)
     assert took_s < DRAINED_S
