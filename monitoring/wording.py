@@ -29,7 +29,7 @@ REASONS = {
 
 _PRODUCED = {
     "success": ("ok", gettext_lazy("accepted")),
-    "no_subscriber": ("warn", gettext_lazy("accepted; nobody was subscribed")),
+    "no_subscriber": ("warn", gettext_lazy("accepted, no subscriber")),
 }
 _CONSUMED = {
     ("PUBLISH", "success"): ("info", gettext_lazy("sent to the client")),
@@ -94,6 +94,7 @@ class Delivery:
     client_id: str
     qos: int
     last_ms: int
+    """When it was last sent, Unix milliseconds; 0 = never."""
     level: str
     text: str
     steps: list[Step]
@@ -163,7 +164,7 @@ def _delivery(client_id: str, steps: Sequence[TraceStep]) -> Delivery:
     return Delivery(
         client_id=client_id,
         qos=last.qos,
-        last_ms=pushed[-1] if pushed else last.at_ms,
+        last_ms=pushed[-1] if pushed else 0,
         level=level,
         text=text,
         steps=[_consumed(step) for step in steps],

@@ -191,6 +191,7 @@ def _form_context(
     form: CreateAuthorizationPolicyForm | ModifyAuthorizationPolicyForm,
 ) -> dict[str, Any]:
     hide(form, "instance_id")
+    form.fields["topics"].widget.attrs["rows"] = 4
     return {"form": form, "variables": sorted(VARIABLES, key=lambda name: (len(name), name))}
 
 

@@ -79,7 +79,9 @@ class TestMessageForm(PublishMessageForm):
         choices=(("plain", gettext_lazy("Text")), ("base64", "Base64")),
         initial="plain",
         widget=forms.RadioSelect,
-        required=False,
+    )
+    payload = forms.CharField(
+        label=gettext_lazy("Message body"), widget=forms.Textarea(attrs={"rows": 6}), strip=False
     )
 
     def clean_payload(self) -> str:

@@ -12,6 +12,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -108,7 +109,6 @@ class MessageQueryForm(DescribeMessageByTopicForm):
         label=gettext_lazy("Number"),
         min_value=1,
         max_value=NUMBERS[-1],
-        required=False,
         widget=forms.Select(choices=[(number, f"{number:,}") for number in NUMBERS]),
     )
 
@@ -154,7 +154,7 @@ def message_detail(request: PageRequest, cluster_id: str, message_id: str) -> Ht
     context |= {"message": message, "obstacle": obstacle, "message_id": message_id}
     if message is None:
         return show(request, "messages/detail.html", context)
-    context["back"] = _local(request.GET.get("back", ""))
+    context["back"] = _local(request.GET.get("back", "")) or _around(cluster_id, message)
     context["is_console"] = message.client_id.startswith("console:")
     context |= _trace(request, parameters)
     return show(request, "messages/detail.html", context)
@@ -222,7 +222,7 @@ def _found(
     context |= {
         "page": table_page(request, fetch),
         "found_from": context["form"].cleaned_data["start_time"],
-        "is_full": len(messages) == (context["form"].cleaned_data["max_number"] or NUMBERS[0]),
+        "is_full": len(messages) == context["form"].cleaned_data["max_number"],
         "next_ms": messages[-1].stored_ms if messages else 0,
     }
     return show(request, template, context)
@@ -232,6 +232,7 @@ def _asked(query: QueryDict, cluster_id: str, now_ms: int) -> QueryDict:
     """What the address asks; a preset, or no instant at all, counts back from now."""
     data = query.copy()
     data["instance_id"] = cluster_id
+    data.setdefault("max_number", str(NUMBERS[0]))
     minutes = query.get("last", "")
     known = {str(preset): preset for preset, _label in PRESETS}
     if minutes in known or "start_time" not in query:
@@ -249,7 +250,7 @@ def _canonical(request: PageRequest, form: MessageQueryForm) -> str:
     query = {
         "topic": form.cleaned_data["topic"],
         "start_time": start_ms,
-        "max_number": form.cleaned_data["max_number"] or NUMBERS[0],
+        "max_number": form.cleaned_data["max_number"],
         "page_size": page_size(request),
     }
     if "instance_id" in request.GET:
@@ -274,6 +275,12 @@ def _trace(request: PageRequest, parameters: dict[str, str]) -> dict[str, Any]:
         return matching[offset : offset + limit], len(matching)
 
     return {"told": words, "page": table_page(request, fetch), "client": client}
+
+
+def _around(cluster_id: str, message: Message) -> str:
+    """The search that finds the message first."""
+    query = urlencode({"topic": message.topic, "start_time": message.stored_ms})
+    return f"{reverse('cluster-message-list', args=[cluster_id])}?{query}"
 
 
 def _local(address: str) -> str:

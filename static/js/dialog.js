@@ -15,6 +15,7 @@ function open(dialog) {
   dialog.removeAttribute("open"); // The page without scripts shows it in place.
   dialog.showModal();
   prepare(dialog);
+  dialog.querySelector(".field-input[aria-invalid], .field-input:not([type=hidden], [readonly])")?.focus();
 }
 
 function prepare(dialog) {
