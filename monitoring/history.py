@@ -13,6 +13,8 @@ import msgspec
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from monitoring.ingest import NodeState, Sample
 
@@ -105,9 +107,15 @@ def recent(node_ids: Sequence[str], *, count: int) -> dict[str, list[Sample]]:
     return found
 
 
-@functools.cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.ENVIRONMENT.redis_url, socket_timeout=READ_TIMEOUT_S)
+    return _client_of(settings.ENVIRONMENT.redis_url)
+
+
+@functools.cache
+def _client_of(url: str) -> redis.Redis:
+    """Tries twice at once, so that a page without Valkey comes without waiting."""
+    once_more = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(url, socket_timeout=READ_TIMEOUT_S, retry=once_more)
 
 
 def _decoded(content: bytes | None, kind: type[T]) -> T | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clusters.models import Cluster, Node
+from monitoring.selectors import metrics
 from tests.cast import make_cluster, make_owner
+from tests.monitoring.measurements import NOW_MS
 
 
 @pytest.fixture
@@ -20,3 +22,9 @@ def reporting_node(shown_cluster: Cluster) -> Node:
     node = shown_cluster.nodes.get()
     Node.objects.update(applied_revision=shown_cluster.revision)
     return node
+
+
+@pytest.fixture
+def fixed_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The present of ``measurements``."""
+    monkeypatch.setattr(metrics, "_now_ms", lambda: NOW_MS)

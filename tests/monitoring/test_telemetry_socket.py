@@ -62,7 +62,7 @@ class Page:
                     return dict(message)
 
 
-async def minutes() -> list[dict[str, Any]]:
+async def minutes() -> list[Any]:
     return [row async for row in MinuteMetric.objects.values()]
 
 
