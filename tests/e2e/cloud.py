@@ -13,7 +13,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.mqtt.v20240516 import models
 from tencentcloud.mqtt.v20240516.mqtt_client import MqttClient
 
-from tests.e2e.product import SECRET_ID, SECRET_KEY, Product, eventually
+from tests.e2e.product import DEADLINE_S, SECRET_ID, SECRET_KEY, Product, eventually
 
 
 class Cloud:
@@ -69,11 +69,12 @@ class CloudCluster:
         """Code of the refusal of an action on this cluster."""
         return self.cloud.refusal(action, InstanceId=self.id, **parameters)
 
-    def wait_until(self, status: str) -> None:
+    def wait_until(self, status: str, *, within_s: float = DEADLINE_S) -> None:
         """Poll, as a script would, until the cluster is in a state."""
         eventually(
             lambda: self.call("DescribeInstance").InstanceStatus == status,
             f"{self.id} is {status}",
+            within_s=within_s,
         )
 
     @property

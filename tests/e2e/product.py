@@ -8,10 +8,11 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,6 +68,13 @@ def free_ports(count: int) -> str:
         first = random.randrange(10_000, 30_000)
         if not any(accepts(port) for port in range(first, first + count)):
             return f"{first}-{first + count - 1}"
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _tail(path: Path) -> str:
@@ -129,9 +137,14 @@ class Product:
         assert self.processes() == []
 
     def kill(self, name: str) -> int:
-        """``kill -9`` of one process, by its name in the status file; returns the id it had."""
+        """``kill -9`` of one process, by its name in the status file; returns the id it had.
+
+        The process has ended by then: a dying one may still take a connection.
+        """
         pid = eventually(lambda: self.pid(name), f"{name} runs")
-        os.kill(pid, signal.SIGKILL)
+        process = psutil.Process(pid)
+        process.kill()
+        eventually(lambda: _is_dead(process), f"{name} has ended", every_s=0.005)
         return pid
 
     def close(self) -> None:
@@ -172,6 +185,21 @@ class Product:
                     found.append(process)
         return found
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The supervisor stands still: nothing starts, nothing that dies is started again."""
+        assert self.supervisor is not None
+        self.supervisor.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.supervisor.send_signal(signal.SIGCONT)
+
+    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Look into the console's database."""
+        with contextlib.closing(sqlite3.connect(self.home / "console.sqlite3")) as database:
+            return database.execute(query, values).fetchall()
+
     def log(self, name: str) -> str:
         """What a process printed."""
         return (self.home / "logs" / f"{name}.log").read_text(errors="replace")
@@ -207,7 +235,7 @@ class Product:
         return self.healthz()[0] == 200
 
     @contextlib.contextmanager
-    def _explained(self) -> Any:
+    def _explained(self) -> Iterator[None]:
         """Add what the product says of itself to a failure."""
         try:
             yield
