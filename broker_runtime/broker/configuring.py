@@ -39,6 +39,7 @@ class Configuring:
         self._policies: tuple[Policy, ...] = ()
         self._to_check: deque[Session] = deque()
         self._has_reaped = False
+        core.chain = self._chain(UsersSection())
 
     def apply(self, sections: Sections) -> None:
         """Check, then apply.

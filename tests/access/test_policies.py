@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_runtime.access.policies import PolicyInvalid, PolicySet, Subject
@@ -189,6 +189,7 @@ def obvious(policies, action, topic, qos, retain):
     return False
 
 
+@settings(deadline=None)
 @given(POLICIES, TOPICS, st.sampled_from([0, 1, 2]), st.booleans())
 def test_the_evaluator_agrees_with_the_obvious_one(policies, topic, qos, retain):
     granted = rights(*policies)

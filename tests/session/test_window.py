@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.session.window import MAX_PACKET_ID, Progress, Window
+
+
+def outgoing(seq, qos=1, **options):
+    return Outgoing(None, seq, qos, b"p", b"r", **options)
+
+
+def window(quota=10):
+    made = Window()
+    made.quota = quota
+    return made
+
+
+def test_packet_ids_go_round_and_leave_out_those_in_use():
+    w = window(MAX_PACKET_ID)
+    w._next_id = MAX_PACKET_ID
+    assert [w.admit(outgoing(n)) for n in range(3)] == [MAX_PACKET_ID, 1, 2]
+    w._next_id = MAX_PACKET_ID
+    w.released[3] = 9
+    assert w.admit(outgoing(4)) == 4
+
+
+def test_an_acknowledgement_ends_only_a_message_of_its_qos():
+    w = window()
+    one, two = w.admit(outgoing(1, 1)), w.admit(outgoing(2, 2))
+    assert w.received(one) is None
+    assert w.refused(one) is None
+    assert w.acknowledged(two) is None
+    assert w.acknowledged(one).seq == 1
+    assert w.acknowledged(one) is None
+    assert w.received(two).seq == 2
+    assert w.completed(two) == 2
+    assert w.completed(two) is None
+
+
+def test_released_messages_take_room():
+    w = window(quota=1)
+    packet_id = w.admit(outgoing(1, 2))
+    w.received(packet_id)
+    assert not w.has_room()
+    w.completed(packet_id)
+    assert w.has_room()
+
+
+def test_waiting_messages_are_counted_in_bytes():
+    w = window()
+    for seq in range(3):
+        w.wait(outgoing(seq))
+    assert w.pending_bytes == 12
+    assert w.next_waiting().seq == 0
+    assert w.forget_waiting() == 2
+    assert w.pending_bytes == 0
+
+
+def test_the_cursor_stops_before_what_is_not_done():
+    w, progress = window(), Progress(0)
+    first, second = w.admit(outgoing(5)), w.admit(outgoing(8))
+    w.admit(outgoing(2, pinned=True))
+    progress.position = 9
+    progress.advance(w)
+    assert progress.cursor == 4
+    w.acknowledged(second)
+    progress.settle(8)
+    progress.advance(w)
+    assert (progress.cursor, progress.settled) == (4, {8})
+    w.acknowledged(first)
+    progress.settle(5)
+    progress.advance(w)
+    assert (progress.cursor, progress.settled) == (9, set())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["send", "ack", "wait"]), st.integers(0, 9)), max_size=60)
+)
+def test_the_cursor_never_passes_an_unfinished_message_and_never_goes_back(steps):
+    w, progress, seq, unfinished = window(60), Progress(0), 0, {}
+    for action, choice in steps:
+        before = progress.cursor
+        if action == "send":
+            seq += 1 + choice
+            unfinished[w.admit(outgoing(seq))] = seq
+            progress.position = seq
+        elif action == "ack" and unfinished:
+            packet_id = sorted(unfinished)[choice % len(unfinished)]
+            progress.settle(w.acknowledged(packet_id).seq)
+            del unfinished[packet_id]
+        progress.advance(w)
+        assert progress.cursor >= before
+        assert progress.cursor < min(unfinished.values(), default=seq + 1)
+        assert all(s > progress.cursor for s in progress.settled)
+    if not unfinished:
+        assert progress.cursor == progress.position
