@@ -128,7 +128,10 @@ class Node:
             await self._broker.start()
             on_told_to_stop(self.stop, lifeline=self._options.lifeline)
             await self._serve()
-            await self._until_stopped()
+            watch = asyncio.create_task(self._watch(), name="node-watch")
+            # Waited for directly: under overload each step of the loop delays the drain (F7).
+            await self._stop.wait()
+            watch.cancel()
         logger.info("node_stopped node=%s exit_code=%s", self._options.node_id, self._exit_code)
         return self._exit_code
 
@@ -237,18 +240,16 @@ class Node:
         if self._api is not None:
             await self._api.stop()
 
-    async def _until_stopped(self) -> None:
-        """Wait for the end; look after the store and the topics not yet reported meanwhile."""
+    async def _watch(self) -> None:
+        """Look after the store and the topics not yet reported, for as long as the node runs."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), WATCH_S)
-            if self._stop.is_set():
-                return
+            await asyncio.sleep(WATCH_S)
             health, reason = self._store.health()
             if health is StoreHealth.FAILED:
                 logger.error("store_failed node=%s reason=%s", self._options.node_id, reason)
                 self._exit_code = ExitCode.STORE
                 self.stop("store failed")
+                return
             await self._keep_created_topics()
 
     # ── Configuration ────────────────────────────────────────────────────────────────────────────
