@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import cast
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.layers import channel_layers, get_channel_layer
 from channels_redis.core import RedisChannelLayer
 from django.core.cache import cache
+from django.db import connections
 
 from clusters.models import Cluster
 from console.core.actors import Actor
@@ -55,6 +57,9 @@ def other_cluster(outsider: Actor) -> Cluster:
 async def live_layer() -> AsyncIterator[RedisChannelLayer]:
     """The channel layer, made anew: its locks belong to the event loop of the first who waits. It
     is connected: a cancellation while redis-py connects is lost, and would cost ten seconds.
+
+    asgiref's thread for blocking calls lives on; the database connection it opened is closed, or
+    PostgreSQL could not drop the test database.
     """
     channel_layers.backends.clear()
     layer = cast(RedisChannelLayer, get_channel_layer())
@@ -62,6 +67,7 @@ async def live_layer() -> AsyncIterator[RedisChannelLayer]:
     yield layer
     await layer.close_pools()
     channel_layers.backends.clear()
+    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture
