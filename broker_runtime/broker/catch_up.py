@@ -59,7 +59,7 @@ class CatchUp:
                     return
         except StorageError as error:
             logger.warning("log_unreadable client=%r error=%s", session.client_id, error)
-            link.close(ReasonCode.SERVER_UNAVAILABLE, "the message log cannot be read")
+            link.close(ReasonCode.SERVER_BUSY, "the message log cannot be read")
         except Exception:
             logger.exception("catch_up_failed client=%r", session.client_id)
             link.close(ReasonCode.UNSPECIFIED_ERROR, "internal error")

@@ -9,6 +9,7 @@ from broker_runtime.access.first_levels import Admission, FirstLevels
 from broker_runtime.access.policies import PolicySet, Subject
 from broker_runtime.access.rights import Rights
 from broker_runtime.auth.chain import Chain
+from broker_runtime.broker.back_pressure import BackPressure
 from broker_runtime.broker.catch_up import CatchUp
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.clock import Clock
@@ -90,6 +91,7 @@ class Core:
 
     def _make_parts(self) -> None:
         self.throttle = Throttle(self)
+        self.back_pressure = BackPressure(self)
         self.planner = Planner(self)
         self.sending = Sending(self)
         self.fan_out = FanOut(self)

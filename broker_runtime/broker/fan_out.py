@@ -14,6 +14,8 @@ from broker_runtime.storage.base import StoredMessage
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
+Groups = tuple[SharedGroup[Session], ...]
+
 
 class FanOut:
     """Encodes a message once for each kind of receiver and hands it to ``Sending``."""
@@ -29,6 +31,7 @@ class FanOut:
         *,
         delivered: int = 0,
         ready: tuple[int, Outgoing] | None = None,
+        spared: Groups = (),
     ) -> None:
         """Deliver to everybody whom the log does not serve, and tell the journal.
 
@@ -36,12 +39,13 @@ class FanOut:
             delivered: so many of the plan's fast receivers have it already (the hot path).
             ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
                 can be passed on.
+            spared: shared groups that get it through the log.
         """
         core = self._core
         outer = core.sending.early_steps
         steps = core.sending.early_steps = list[Step]()
         try:
-            sent = self._volatile(message, plan, publisher, delivered, ready)
+            sent = self._volatile(message, plan, publisher, delivered, ready, spared)
         finally:
             core.sending.early_steps = outer
         # The journal takes the message first, then the steps that handing it out brought.
@@ -58,6 +62,7 @@ class FanOut:
         publisher: Session | None,
         delivered: int,
         ready: tuple[int, Outgoing] | None,
+        spared: Groups,
     ) -> list[tuple[str, int]]:
         """Returns those to whom it was sent at once."""
         qos = message.qos
@@ -69,11 +74,13 @@ class FanOut:
         for delivery in plan.slow[qos]:
             self._one(message, delivery, publisher, sent)
         for group in plan.shared:
-            if not (qos and is_logged(group)):
+            if group not in spared:
                 self._shared(message, group, publisher, sent)
         return sent
 
-    def logged(self, message: StoredMessage, plan: Plan, publisher: Session | None) -> None:
+    def logged(
+        self, message: StoredMessage, plan: Plan, publisher: Session | None, groups: Groups
+    ) -> None:
         """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
         sent: list[tuple[str, int]] = []
         encoded: dict[tuple[int, int], Outgoing] = {}
@@ -85,9 +92,8 @@ class FanOut:
                 self._to_durable(message, chosen, encoded, sent)
             else:
                 self._one(message, chosen, None, sent)
-        for group in plan.shared:
-            if is_logged(group):
-                self._shared(message, group, publisher, sent)
+        for group in groups:
+            self._shared(message, group, publisher, sent)
         at_ms = self._core.now_ms()
         for client_id, qos in sent:
             self._core.journal.step(message.seq, client_id, "PUBLISH", qos, "success", at_ms)

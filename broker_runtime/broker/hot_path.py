@@ -140,14 +140,14 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
                 core.publishing.receive(publisher, buffer, start, end, first & 0x0F)
         elif length == 2 and first in ANSWERS:
             packet_id = buffer[start] << 8 | buffer[start + 1]
-            if first == 0x40:
+            if first == 0x40 and packet_id:
                 _acknowledged(core, publisher, packet_id, now_ms)
             else:
                 packets.answered(core, publisher, kind >> 4, packet_id)
         else:
             packets.handle(core, publisher, first, buffer[start:end])
         position = end
-        if publisher.state != LIVE:
+        if publisher.state != LIVE or publisher.held:
             break
     stats = core.stats
     if taken:

@@ -30,6 +30,8 @@ class Publication:
         "_core",
         "_error",
         "_finish",
+        "_groups",
+        "_is_logged",
         "_message",
         "_plan",
         "_publisher",
@@ -49,16 +51,19 @@ class Publication:
         self._plan = plan
         self._publisher = publisher
         self._finish = finish
+        # Members of shared groups come and go while the store works: decided once.
+        self._groups = tuple(group for group in plan.shared if message.qos and is_logged(group))
+        self._is_logged = bool(message.qos and (plan.logged or self._groups))
         self._waiting = 1
         self._error: Exception | None = None
 
     def start(self) -> None:
         """Deliver what needs no log, submit what does."""
         core, message = self._core, self._message
-        core.fan_out.hand_out(message, self._plan, self._publisher)
-        if message.qos and needs_log(self._plan):
-            self._waiting += 1
-            core.store.append(message, self._in_log)
+        core.fan_out.hand_out(message, self._plan, self._publisher, spared=self._groups)
+        if self._is_logged:
+            self._submit()
+            core.store.append(message, self._stored)
         self._retain()
         self._settled(None)
 
@@ -66,14 +71,21 @@ class Publication:
         """The same for a QoS 2 message that the store has kept (``release_received``)."""
         core, message, publisher = self._core, self._message, self._publisher
         assert publisher is not None, "only a client's message is released"
-        core.fan_out.hand_out(message, self._plan, publisher)
-        log = message if needs_log(self._plan) else None
-        self._waiting += 1
+        core.fan_out.hand_out(message, self._plan, publisher, spared=self._groups)
+        self._submit()
         core.store.release_received(
-            publisher.client_id, publisher.epoch, packet_id, log, self._released
+            publisher.client_id,
+            publisher.epoch,
+            packet_id,
+            message if self._is_logged else None,
+            self._stored,
         )
         self._retain()
         self._settled(None)
+
+    def _submit(self) -> None:
+        self._waiting += 1
+        self._core.back_pressure.submitted(len(self._message.payload))
 
     def _retain(self) -> None:
         message, core = self._message, self._core
@@ -83,29 +95,30 @@ class Publication:
             core.retained.put(message.topic, message, len(message.payload))
         else:
             core.retained.delete(message.topic)  # [MQTT-3.3.1-6]
-        if self._finish is None:
-            core.store.retain(message, None)
-        else:
-            self._waiting += 1
-            core.store.retain(message, self._settled)
+        self._submit()
+        core.store.retain(message, self._retained)
 
-    def _released(self, error: Exception | None) -> None:
-        if error is None and needs_log(self._plan):
-            self._in_log(None)
-        else:
-            self._settled(error)
-
-    def _in_log(self, error: Exception | None) -> None:
+    def _stored(self, error: Exception | None) -> None:
+        """The log has the message, or never will."""
         core, message = self._core, self._message
-        if error is None:
-            core.fan_out.logged(message, self._plan, self._publisher)
-            core.committed_seq = message.seq
-        else:
+        if error is not None:
             core.stats.dropped["not_stored"] += 1
             core.journal.step(
                 message.seq, message.client_id, "DROP", message.qos, "not_stored", core.now_ms()
             )
+        elif self._is_logged:
+            core.fan_out.logged(message, self._plan, self._publisher, self._groups)
+            core.committed_seq = message.seq
+        self._confirmed(error)
+
+    def _retained(self, error: Exception | None) -> None:
+        if error is not None:
+            self._core.stats.dropped["retained_not_stored"] += 1
+        self._confirmed(error)
+
+    def _confirmed(self, error: Exception | None) -> None:
         self._settled(error)
+        self._core.back_pressure.stored(len(self._message.payload))
 
     def _settled(self, error: Exception | None) -> None:
         self._error = self._error or error

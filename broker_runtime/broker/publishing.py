@@ -68,7 +68,7 @@ class Publishing:
             if incoming.packet_id not in link.unanswered:
                 self._answer(link, PUBREC, incoming.packet_id, 0)
             return
-        if incoming.qos and len(link.answers) + len(session.received) >= link.receive_maximum:
+        if incoming.qos and self._exceeds_quota(link, incoming):
             link.fail(_QUOTA)  # [MQTT-3.3.4-7] (P22, S9)
             return
         refusal = self._refusal(session, incoming)
@@ -84,6 +84,21 @@ class Publishing:
             self._publish_at_1(link, message, incoming.packet_id, incoming.entry.plan)
         else:
             self.publish(message, incoming.entry.plan, session, None)
+        self._core.back_pressure.check(link)
+
+    def _exceeds_quota(self, link: Connection, incoming: Incoming) -> bool:
+        """Before MQTT 5 a client knows no Receive Maximum: at QoS 1 it is not read from for a while
+        (``BackPressure``); QoS 2 cannot wait, its PUBRELs come the same way."""
+        received = link.owner.received
+        if received.payload_bytes > self._core.settings.unreleased_max_bytes:
+            return True
+        unanswered = len(received)
+        if link.version >= 5:
+            # Both count a QoS 2 message that is being stored.
+            unanswered += len(link.answers) - len(link.unanswered)
+        elif incoming.qos == 1:
+            return False
+        return unanswered >= link.receive_maximum
 
     def _read(
         self, link: Connection, buffer: bytes, start: int, end: int, flags: int
@@ -161,7 +176,7 @@ class Publishing:
             self._answer(link, PUBACK, incoming.packet_id, reason)
         elif incoming.qos == 2:
             if not reason:
-                session.received.keep(incoming.packet_id, None)
+                session.received.keep(incoming.packet_id, None, 0)
             self._answer(link, PUBREC, incoming.packet_id, reason)
 
     def _message(self, link: Connection, incoming: Incoming) -> StoredMessage:
@@ -236,7 +251,7 @@ class Publishing:
     def _keep(self, link: Connection, packet_id: int, message: StoredMessage) -> None:
         """First half of QoS 2: keep the message, answer PUBREC (``put_received``)."""
         session = link.owner
-        session.received.keep(packet_id, message)
+        session.received.keep(packet_id, message, len(message.payload))
         if not session.durable:
             self._answer(link, PUBREC, packet_id, 0)
             return
@@ -247,7 +262,7 @@ class Publishing:
         def done(error: Exception | None) -> None:
             link.unanswered.discard(packet_id)
             if error is not None:
-                session.received.messages().pop(packet_id, None)
+                session.received.release(packet_id)
                 self._not_kept(link, error)
             else:
                 link.answer_in_order(slot, encode_ack(PUBREC, packet_id, 0, link.version))
@@ -279,7 +294,7 @@ class Publishing:
 
         def finish(error: Exception | None, reached: bool) -> None:
             if error is not None:
-                session.received.keep(packet_id, message)
+                session.received.keep(packet_id, message, len(message.payload))
                 self._not_kept(link, error)
             elif session.link is link:
                 self._complete(link, packet_id, 0)

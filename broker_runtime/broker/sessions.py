@@ -44,7 +44,7 @@ class Sessions:
         for client_id, packet_id, message in core.store.load_received():
             owner = self.by_client_id.get(client_id)
             if owner is not None:
-                owner.received.keep(packet_id, message)
+                owner.received.keep(packet_id, message, len(message.payload))
 
     def reap(self) -> None:
         """Carry out the wills and the ends that are due since the last process (S14)."""

@@ -28,6 +28,10 @@ class BrokerSettings:
     """Messages waiting for room in the window of one client."""
     outbox_max_bytes: int = 8 * 1024 * 1024
     """Bytes waiting to be written to one client, and bytes waiting for room in its window."""
+    unstored_max_bytes: int = 64 * 1024 * 1024
+    """Messages given to the store and not confirmed; beyond it publishers are not read from."""
+    unreleased_max_bytes: int = 64 * 1024 * 1024
+    """QoS 2 messages of one client that await their PUBREL (S9)."""
     retained_max_messages: int = 1_000_000
     retained_max_bytes: int = 1024 * 1024 * 1024
     checkpoint_interval_s: float = 0.2

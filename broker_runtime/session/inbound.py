@@ -43,10 +43,12 @@ class Received(Generic[M]):
     None, so that its PUBREL is answered too.
     """
 
-    __slots__ = ("_messages",)
+    __slots__ = ("_messages", "payload_bytes")
 
     def __init__(self) -> None:
-        self._messages: dict[int, M | None] = {}
+        self._messages: dict[int, tuple[M | None, int]] = {}
+        self.payload_bytes = 0
+        """Sum of what ``keep`` was told of the messages held."""
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -54,14 +56,13 @@ class Received(Generic[M]):
     def __contains__(self, packet_id: int) -> bool:
         return packet_id in self._messages
 
-    def keep(self, packet_id: int, message: M | None) -> None:
+    def keep(self, packet_id: int, message: M | None, payload_bytes: int) -> None:
         """A PUBLISH came."""
-        self._messages[packet_id] = message
+        self._messages[packet_id] = (message, payload_bytes)
+        self.payload_bytes += payload_bytes
 
     def release(self, packet_id: int) -> M | None:
-        """A PUBREL came for a packet id that is kept."""
-        return self._messages.pop(packet_id)
-
-    def messages(self) -> dict[int, M | None]:
-        """Packet id to message."""
-        return self._messages
+        """Forget a message, because its PUBREL came; None when there is none."""
+        message, payload_bytes = self._messages.pop(packet_id, (None, 0))
+        self.payload_bytes -= payload_bytes
+        return message

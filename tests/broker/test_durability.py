@@ -303,3 +303,143 @@ async def test_expired_messages_are_not_delivered_late():
     assert (message.payload, message.properties.message_expiry_s) == (b"long", 70)
     assert stage.count("dropped_expired") == 1
     await stage.stop()
+
+
+async def test_a_retained_message_in_flight_survives_a_crash(stage):
+    ben = await stage.client("ben")
+    await ben.publish("a/x", b"kept", 1, retain=True)
+    await ben.publish("a/y", b"gone", 1, retain=True)
+    anna = await stage.client("anna", clean=False)
+    await anna.subscribe("a/#", 1)
+    first = {m.topic: m.packet_id for m in anna.take(p.Publish)}
+    await stage.pass_time(0.5)
+    await ben.publish("a/y", b"", 0, retain=True)
+    await stage.crash()
+    await stage.start()
+    anna = await stage.client("anna", clean=False)
+    (again,) = anna.take(p.Publish)
+    assert (again.topic, again.packet_id, again.dup, again.retain) == (
+        "a/x",
+        first["a/x"],
+        True,
+        True,
+    )
+    assert stage.count("dropped_expired") == 1
+
+
+async def test_a_client_before_mqtt_5_that_is_far_ahead_is_not_read_from(held):
+    await durable(held)
+    ben = await held.client("ben", version=4)
+    held.store.is_held = True
+    packets = [
+        p.Publish(topic="a/x", payload=b"", qos=1, packet_id=number) for number in range(1, 1_501)
+    ]
+    await ben.send(*packets)
+    assert ben.is_open
+    assert not ben.transport.reading
+    assert len(held.store.waiting) == 1_000
+    while held.store.waiting:
+        await held.store.commit()
+    assert [a.packet_id for a in ben.take(p.Ack)] == list(range(1, 1_501))
+    assert ben.transport.reading
+
+
+async def test_publishers_wait_while_the_store_is_behind():
+    settings = BrokerSettings(allow_anonymous=True, unstored_max_bytes=50_000)
+    stage = await Stage(store=HeldStore(), settings=settings).start()
+    ben = await stage.client("ben")
+    stage.store.is_held = True
+    for number in range(20):
+        await ben.publish(f"a/{number}", b"x" * 10_000, 0, retain=True)
+        if not ben.transport.reading:
+            break
+    assert number == 4
+    await stage.store.commit()
+    assert ben.transport.reading
+    stage.store.is_held = False
+    await stage.stop()
+
+
+async def test_a_full_window_of_qos_2_is_no_violation_while_it_is_stored__P22(held):
+    ben = await held.client(
+        "ben", version=5, clean=False, properties=p.Properties(session_expiry_s=60)
+    )
+    held.store.is_held = True
+    await ben.send(
+        *(p.Publish(topic="a/x", payload=b"", qos=2, packet_id=n) for n in range(1, 1_001))
+    )
+    assert ben.is_open
+    await held.store.commit()
+    assert len(ben.take(p.Ack)) == 1_000
+
+
+async def test_unreleased_qos_2_messages_are_bounded_in_bytes__S9():
+    settings = BrokerSettings(allow_anonymous=True, unreleased_max_bytes=10_000)
+    stage = await Stage(settings=settings).start()
+    ben = await stage.client("ben", version=5)
+    for number in range(1, 5):
+        await ben.send(p.Publish(topic="a/x", payload=b"x" * 5_000, qos=2, packet_id=number))
+    assert ben.goodbye() == R.RECEIVE_MAXIMUM_EXCEEDED
+    await stage.stop()
+
+
+@pytest.mark.parametrize("joins_late", [True, False])
+async def test_members_of_a_shared_group_may_change_while_the_store_works(held, joins_late):
+    member = await held.client("member", clean=joins_late)
+    await member.subscribe("$share/g/a", 1)
+    await durable(held, "other", "a")
+    late = await held.client("late", clean=False)
+    ben = await held.client("ben")
+    held.store.is_held = True
+    await ben.send(p.Publish(topic="a", payload=b"1", qos=1, packet_id=1))
+    held.store.is_held = False
+    if joins_late:
+        await late.subscribe("$share/g/a", 1)
+    else:
+        await member.unsubscribe("$share/g/a")
+    await held.store.commit()
+    received = len(await member.receive()) + len(await late.receive())
+    unserved = held.count("dropped_shared_group_unserved")
+    assert (received, unserved) == ((1, 0) if joins_late else (0, 1))
+
+
+async def test_a_session_that_another_owner_took_is_closed(held):
+    anna = await held.client(
+        "anna", version=5, clean=False, properties=p.Properties(session_expiry_s=60)
+    )
+    record = held.store.load_sessions()[0]
+    record.epoch += 5
+    held.store.save_session(record, None)
+    await anna.send(p.Subscribe(packet_id=1, subscriptions=[p.SubscriptionRequest("a", 1)]))
+    assert anna.goodbye() == R.SESSION_TAKEN_OVER
+    assert not anna.is_open
+
+
+async def test_an_unreadable_log_closes_the_client_that_needs_it(held):
+    anna = await durable(held)
+    await anna.disconnect()
+    await (await held.client("ben")).publish("a/x", b"1", 1)
+
+    async def broken(after_seq, limit):
+        raise Unavailable("bad sector")
+
+    held.store.replay = broken
+    anna = held.connection(version=5)
+    await anna.connect("anna", clean=False, properties=p.Properties(session_expiry_s=60))
+    assert anna.goodbye() == R.SERVER_BUSY
+    del held.store.replay
+    anna = await held.client("anna", clean=False)
+    assert await anna.receive() == [("a/x", b"1", 1)]
+
+
+async def test_a_smaller_receive_maximum_is_respected_at_the_return(stage):
+    anna = await durable(stage)
+    ben = await stage.client("ben")
+    for number in range(10):
+        await ben.publish("a/x", b"%d" % number, 1)
+    assert len(anna.take(p.Publish)) == 10
+    await anna.vanish()
+    properties = p.Properties(receive_maximum=3, session_expiry_s=60)
+    anna = await stage.client("anna", version=5, clean=False, properties=properties)
+    assert len(anna.transport.received) == 3
+    assert [payload for _, payload, _ in await anna.receive()] == [b"%d" % n for n in range(10)]
