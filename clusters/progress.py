@@ -35,8 +35,9 @@ class Step:
 
 
 def steps_of(job: Job | None) -> list[Step]:
-    """The steps of a job on a cluster as a page shows them; none for other jobs. Why one failed, the
-    cluster itself says (``state_reason``).
+    """The steps of a job on a cluster as a page shows them; none for other jobs.
+
+    Why one failed, the cluster itself says (``state_reason``).
     """
     if job is None:
         return []

@@ -18,7 +18,9 @@ from clusters.forms import (
     DescribeProductSKUListForm,
     RetryCreateInstanceForm,
 )
+from clusters.frame import Abilities
 from clusters.progress import steps_of
+from clusters.resources import resource_of
 from clusters.selectors import InstanceProgress
 from clusters.skus import SUBSCRIPTIONS_PER_CONNECTION, Sku
 from clusters.tag_rows import TagRows
@@ -126,6 +128,7 @@ def progress_context(request: PageRequest, cluster_id: str) -> dict[str, Any]:
         "job": progress.job,
         "steps": steps_of(progress.job),
         "is_ending": progress.cluster.state in ENDING,
+        "may": Abilities(request.actor, resource_of(progress.cluster)),
     }
 
 

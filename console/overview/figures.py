@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from clusters.models import Cluster
 from clusters.resources import resource_of
 from clusters.selectors import InstanceTotals
+from console.core.actions import account_resource
 from console.core.actors import Actor
 from console.core.pages import PageRequest, perform
 from console.core.templatetags.signalbox import number
@@ -27,6 +28,11 @@ def stats_of(request: PageRequest, clusters: Sequence[Cluster]) -> RealtimeStats
         return _NOTHING
     found: RealtimeStatsList = perform(request, DescribeInstanceRealtimeStatsListForm, {})
     return found
+
+
+def may_create(actor: Actor) -> bool:
+    """Whether the reader may create clusters: a page does not offer what the gate would refuse."""
+    return actor.may("mqtt:CreateInstance", account_resource(actor, {}))
 
 
 def use_of(cluster: Cluster, stats: ClusterStats, *, topic_count: int) -> list[dict[str, Any]]:

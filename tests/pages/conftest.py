@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.utils import timezone
 
 from clusters.gateway import ClientEventList, GetNodeState, ListClientEvents, NodeState
 from clusters.models import Cluster, Node
 from tests.cast import FakeGateway
+from tests.live_console import LiveConsole, running_console
 
 
 @pytest.fixture
@@ -40,3 +43,10 @@ def applied_cluster(running_cluster: Cluster) -> Cluster:
         applied_revision=running_cluster.revision, applied_at=timezone.now()
     )
     return running_cluster
+
+
+@pytest.fixture(scope="session")
+def live_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveConsole]:
+    """A console for real browsers; one for all tests of a worker."""
+    with running_console(tmp_path_factory.mktemp("console")) as console:
+        yield console

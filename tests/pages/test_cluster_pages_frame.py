@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 
-from clusters.gateway import GetNodeState, NodeState, NodeUnreachable
+from clusters.gateway import GetNodeState, NodeUnreachable
 from clusters.models import Cluster, Node
 from console.core.actors import Actor
 from tests.cast import FakeGateway, browser_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-
-
-def _state(started_ms: int) -> NodeState:
-    return NodeState(
-        cluster_id="mqtt-00000001",
-        node_id="mqtt-00000001-n0",
-        revision=1,
-        ready=True,
-        reason="",
-        started_ms=started_ms,
-        connections=7,
-        listeners=("tcp://127.0.0.1:1883",),
-    )
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
-    """A runtime that started two hours ago."""
-    two_hours_ms = int(timezone.now().timestamp() - 7200) * 1000
-    gateway = FakeGateway({GetNodeState: _state(two_hours_ms)})
-    monkeypatch.setattr("clusters.nodes.gateway_of", lambda node: gateway)
-    return gateway
-
-
-def _applied(cluster: Cluster) -> None:
-    Node.objects.filter(cluster=cluster).update(
-        applied_revision=cluster.revision, applied_at=timezone.now()
-    )
 
 
 def _head(actor: Actor, cluster: Cluster) -> str:
@@ -48,13 +19,11 @@ def _head(actor: Actor, cluster: Cluster) -> str:
 
 
 def test_the_head_says_name_state_edition_uptime_and_that_the_configuration_is_applied(
-    owner: Actor, running_cluster: Cluster, runtime: FakeGateway
+    owner: Actor, applied_cluster: Cluster, runtime: FakeGateway
 ):
-    _applied(running_cluster)
+    head = _head(owner, applied_cluster)
 
-    head = _head(owner, running_cluster)
-
-    for text in ("north", "Running", running_cluster.public_id, "Basic", "up 2 h", "applied "):
+    for text in ("north", "Running", applied_cluster.public_id, "Basic", "up 2 h", "applied "):
         assert text in head
 
 
@@ -70,12 +39,11 @@ def test_the_head_says_what_the_runtime_waits_for(
 
 
 def test_a_page_stands_when_the_runtime_does_not_answer(
-    owner: Actor, running_cluster: Cluster, runtime: FakeGateway
+    owner: Actor, applied_cluster: Cluster, runtime: FakeGateway
 ):
-    _applied(running_cluster)
     runtime.answers[GetNodeState] = NodeUnreachable("gone")
 
-    assert "the runtime does not answer" in _head(owner, running_cluster)
+    assert "the runtime does not answer" in _head(owner, applied_cluster)
 
 
 def test_a_cluster_of_another_account_is_unknown(
@@ -91,3 +59,24 @@ def test_a_page_of_a_cluster_that_was_deleted_leads_to_the_list(owner: Actor):
     answer = browser_of(owner).get("/clusters/mqtt-99999999/head/", headers={"HX-Request": "true"})
 
     assert answer.headers["HX-Redirect"] == "/clusters/"
+
+
+def test_a_page_that_showed_the_creation_is_loaded_anew_when_the_cluster_runs(
+    owner: Actor, applied_cluster: Cluster, runtime: FakeGateway
+):
+    answer = browser_of(owner).get(
+        f"/clusters/{applied_cluster.public_id}/head/",
+        {"tab": "basic", "state": "CREATING"},
+        headers={"HX-Request": "true"},
+    )
+
+    assert answer.headers["HX-Refresh"] == "true"
+
+
+def test_a_reader_is_offered_no_change(
+    reader: Actor, applied_cluster: Cluster, runtime: FakeGateway
+):
+    head = _head(reader, applied_cluster)
+
+    for page in ("edit", "tags", "resize", "delete"):
+        assert f"/{page}/" not in head

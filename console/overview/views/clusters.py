@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from clusters.forms import DescribeInstanceListForm, DescribeInstanceTotalsForm
+from clusters.frame import Abilities
+from clusters.resources import resource_of
 from clusters.selectors import InstancePage, InstanceSummary, InstanceTotals
 from console.core.listing import (
     Fetched,
@@ -22,7 +24,7 @@ from console.core.listing import (
 )
 from console.core.pages import PageRequest, page, perform, show
 from console.core.templatetags.signalbox import CLUSTER_STATES
-from console.overview.figures import UNKNOWN, kpis, stats_of, use_of
+from console.overview.figures import UNKNOWN, kpis, may_create, stats_of, use_of
 from monitoring.selectors.metrics import RealtimeStatsList
 
 MOST_FILTER_VALUES = 10
@@ -48,11 +50,12 @@ def cluster_list(request: PageRequest) -> HttpResponse:
     shown = table_page(request, fetch)
     context = {
         "page": shown,
-        "rows": [_row(item, stats) for item in shown.object_list],
+        "rows": [_row(request, item, stats) for item in shown.object_list],
         "totals": totals,
         "kpis": kpis(totals, stats.total),
         "search": search_text(request),
         "is_filtered": bool(filters),
+        "may_create": may_create(request.actor),
         "states": _state_choices(request, totals),
         "tags": _tag_choices(request, totals),
     }
@@ -107,7 +110,7 @@ def _tag_choices(request: PageRequest, totals: InstanceTotals) -> list[dict[str,
     ]
 
 
-def _row(item: InstanceSummary, stats: RealtimeStatsList) -> dict[str, Any]:
+def _row(request: PageRequest, item: InstanceSummary, stats: RealtimeStatsList) -> dict[str, Any]:
     cluster = item.cluster
     own = stats.clusters.get(cluster.public_id, UNKNOWN)
     return {
@@ -115,6 +118,7 @@ def _row(item: InstanceSummary, stats: RealtimeStatsList) -> dict[str, Any]:
         "tags": list(cluster.tags.all()),
         "use": use_of(cluster, own, topic_count=item.topic_count),
         "curve": own.curves.get("tps", ()),
+        "may": Abilities(request.actor, resource_of(cluster)),
     }
 
 

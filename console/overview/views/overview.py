@@ -15,7 +15,7 @@ from clusters.forms import (
 from clusters.selectors import InstancePage, InstanceTotals
 from console.core.pages import PageRequest, page, perform, show
 from console.core.templatetags.signalbox import CLUSTER_STATES
-from console.overview.figures import UNKNOWN, kpis, stats_of, use_of
+from console.overview.figures import UNKNOWN, kpis, may_create, stats_of, use_of
 from console.overview.jobs import shown_job
 
 SHOWN_CLUSTERS = 6
@@ -33,6 +33,7 @@ def overview(request: PageRequest) -> HttpResponse:
     names = {cluster.public_id: cluster.name for cluster in totals.clusters}
     context: dict[str, Any] = {
         "totals": totals,
+        "may_create": may_create(request.actor),
         "kpis": kpis(totals, stats.total),
         "clusters": [
             {
