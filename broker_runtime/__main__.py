@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import getpass
 import logging
 import sys
@@ -40,6 +41,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 async def _serve(options: Options, secrets: Secrets) -> int:
+    # Each message makes objects that live until the next write of the message log; at the default
+    # thresholds the collector walks them again and again. 2026-11-20, QoS 0, one to one: 490,000
+    # messages a CPU second instead of 350,000.
+    gc.set_threshold(50_000, 20, 50)
     return await Node(options, secrets).run()
 
 
