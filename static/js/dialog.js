@@ -70,7 +70,7 @@ export function start() {
     if (event.target.matches("[data-confirm-phrase]")) checkPhrase(event.target.form);
   });
   document.body.addEventListener("htmx:afterSettle", () => {
-    for (const dialog of document.querySelectorAll("[data-dialog-slot] dialog")) open(dialog);
+    for (const dialog of document.querySelectorAll("[data-dialog-slot] dialog, dialog[data-dialog-start]")) open(dialog);
   });
   document.body.addEventListener("dialog-close", () => {
     for (const dialog of document.querySelectorAll("dialog:modal")) dialog.close();
