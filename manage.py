@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Django's command line of the console."""
 
+from __future__ import annotations
+
 import os
 import sys
 

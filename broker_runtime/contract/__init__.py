@@ -8,6 +8,8 @@ Four modules, by the direction in which the words travel:
 ``reports``        runtime → console: telemetry, pushed over one WebSocket
 """
 
+from __future__ import annotations
+
 CONTRACT_VERSION = 1
 """Sent as the header ``Signalbox-Contract``; a peer that speaks another version is refused."""
 

@@ -1,7 +1,7 @@
 """What a console may order a node to do now, and what it answers.
 
-Transport: ``POST /v1/command/<class name>`` with the JSON of the struct; 200 with the JSON of ``Answer``,
-else 4xx/5xx with a ``Refusal``.
+Transport: ``POST /v1/command/<class name>`` with the JSON of the struct; 200 with the JSON of
+``Answer``, else 4xx/5xx with a ``Refusal``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why a command, query or configuration was not carried out."""
 
     code: str
-    """Machine name: ``unauthorized``, ``malformed``, ``unknown``, ``contract_version``, ``not_found``,
-    ``invalid_topic``, ``too_large``, ``not_ready``, ``storage``."""
+    """Machine name: ``unauthorized``, ``malformed``, ``unknown``, ``contract_version``,
+    ``not_found``, ``invalid_topic``, ``too_large``, ``not_ready``, ``storage``.
+    """
     message: str
 
 
@@ -28,7 +29,7 @@ class Kicked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KickClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Disconnect a client (CONTRACT K10); refused with ``not_found`` when no such session exists."""
+    """Disconnect a client (CONTRACT K10); ``not_found`` when there is no such session."""
 
     Answer: ClassVar[type[Kicked]] = Kicked
     client_id: str

@@ -75,7 +75,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     effect: PolicyEffect
     actions: tuple[PolicyAction, ...]
     topics: tuple[str, ...] = ()
-    """Patterns: MQTT ``+`` and ``#``, ``?`` one character, ``*`` any characters, ``${…}`` variables."""
+    """Patterns: MQTT ``+`` and ``#``, ``?`` one character, ``*`` any characters, ``${…}``
+    variables.
+    """
     client_id: str = ""
     username: str = ""
     ip: str = ""
@@ -110,9 +112,9 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A change from ``base_revision`` to ``revision``; base 0 carries every section.
 
-    The runtime applies it whole or not at all. It answers ``ConfigurationApplied`` with the revision it now
-    holds; when ``base_revision`` is newer than what it holds it answers that too and changes nothing, and the
-    console sends everything from base 0.
+    The runtime applies it whole or not at all. It answers ``ConfigurationApplied`` with the
+    revision it now holds; when ``base_revision`` is newer than what it holds it answers that too
+    and changes nothing, and the console sends everything from base 0.
     """
 
     base_revision: int

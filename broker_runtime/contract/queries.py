@@ -1,7 +1,7 @@
 """What a console may ask a node, and what it answers.
 
-Transport: ``POST /v1/query/<class name>`` with the JSON of the struct; 200 with the JSON of ``Answer``,
-else 4xx/5xx with a ``commands.Refusal``.
+Transport: ``POST /v1/query/<class name>`` with the JSON of the struct; 200 with the JSON of
+``Answer``, else 4xx/5xx with a ``commands.Refusal``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PacketCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Packets of one type and QoS since the connection began (CONTRACT K5); qos -1 where it has none."""
+    """Packets of one type and QoS since the connection began (CONTRACT K5); qos -1 where it has
+    none.
+    """
 
     direction: Literal["received", "sent"]
     packet_type: str
@@ -71,7 +73,8 @@ class ListClients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     offset: int = 0
     limit: int = 1024
     before_ms: int = 0
-    """Only sessions connected (or, when offline, disconnected) before this instant; 0 = no bound."""
+    """Only sessions connected (or, when offline, disconnected) before this instant; 0 = no bound.
+    """
     with_subscriptions: bool = True
 
 
@@ -101,7 +104,7 @@ class MessageList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListMessages(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first ``limit`` messages that match ``topic_filter`` from ``from_ms`` on (CONTRACT M1)."""
+    """The first ``limit`` messages that match ``topic_filter`` since ``from_ms`` (CONTRACT M1)."""
 
     Answer: ClassVar[type[MessageList]] = MessageList
     topic_filter: str
@@ -147,7 +150,9 @@ class TraceStep(msgspec.Struct, frozen=True, kw_only=True):
     """PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP; QUEUE for "kept for an offline session"; DROP."""
     qos: int
     result: str
-    """``success``, else the reason in snake case: ``no_subscriber``, ``queue_full``, ``too_large`` …"""
+    """``success``, else the reason in snake case: ``no_subscriber``, ``queue_full``, ``too_large``
+    …
+    """
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,8 +176,9 @@ class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     address: str
     event: str
-    """``connected``, ``disconnected``, ``refused``, ``subscribed``, ``unsubscribed``, ``denied``, ``kicked``,
-    ``taken_over``, ``dropped``."""
+    """``connected``, ``disconnected``, ``refused``, ``subscribed``, ``unsubscribed``, ``denied``,
+    ``kicked``, ``taken_over``, ``dropped``.
+    """
     reason: str
     """Plain words or the deciding rule; empty when there is nothing to add."""
 

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from console.keyring import Keyring
+from console.supervisor.valkey import find_server
 from tests.clusters.control_server import ControlServer
 from tests.control.fakes import free_port
-from tests.environment import valkey_binary
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -63,7 +63,7 @@ class Installation:
 
     def start(self) -> None:
         """Start Valkey and make the tables."""
-        server = (valkey_binary(), "--port", "0", "--unixsocket", str(self.home / "valkey.sock"))
+        server = (str(find_server()), "--port", "0", "--unixsocket", str(self.home / "valkey.sock"))
         self._spawn(*server, "--save", "")
         self._run("manage.py", "migrate", "--verbosity", "0")
 
