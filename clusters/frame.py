@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -136,15 +136,11 @@ def _configured(details: InstanceDetails, runtime: NodeState | None) -> Configur
 def _tabs(details: InstanceDetails, tab: str) -> list[dict[str, Any]]:
     counts = {"topics": details.topic_count}
     return [
-        {"url": url, "label": label, "is_open": name == tab, "count": counts.get(name)}
+        {
+            "url": reverse(url_name, args=[details.cluster.public_id]),
+            "label": label,
+            "is_open": name == tab,
+            "count": counts.get(name),
+        }
         for name, label, url_name in TABS
-        if (url := _address(url_name, details.cluster.public_id))
     ]
-
-
-def _address(url_name: str, public_id: str) -> str:
-    """A tab is shown once its page exists."""
-    try:
-        return reverse(url_name, args=[public_id])
-    except NoReverseMatch:
-        return ""

@@ -1,5 +1,5 @@
-"""A console that a browser of ``tests.browser`` talks to: daphne with a home and a database of its
-own, and three clusters in it.
+"""A console that a browser of ``tests.e2e.browser`` talks to: daphne with a home and a database of
+its own, and three clusters in it.
 
 No worker and no runtime run behind it: what is created stays in creation. It starts in seconds;
 ``tests.e2e.product`` starts the whole product.
