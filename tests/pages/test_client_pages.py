@@ -221,7 +221,7 @@ def test_what_a_client_calls_itself_is_text_c1(
 def test_the_download_computes_nothing_c4(home: str, browser: Browser, runtime: FakeGateway):
     evil = _client("=cmd|' /C calc'!A0", username="@SUM(1)", address="+1")
     runtime.answers[ListClients] = ClientPage(clients=(evil,), total=1)
-    _head, row = rows_of(browser.get(home + "clients/", {"format": "csv"}))
+    _head, row = rows_of(browser.get(home + "clients/", {"format": "csv"}).content)
     assert row[:4] == ["'=cmd|' /C calc'!A0", "yes", "'@SUM(1)", "'+1"]
 
 
