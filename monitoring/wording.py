@@ -8,24 +8,10 @@ from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 
 from clusters.gateway import ClientEvent, Trace, TraceStep
-
-REASONS = {
-    "queue_full": gettext_lazy("more messages were waiting for the client than are kept for it"),
-    "too_large": gettext_lazy("it is larger than the client accepts"),
-    "expired": gettext_lazy("its expiry time had passed"),
-    "not_authorized": gettext_lazy("no policy allows the client to receive this topic"),
-    "shared_group_unserved": gettext_lazy("no member of the shared group could take it"),
-    "offline_qos_0": gettext_lazy("the client was away, and QoS 0 is not kept"),
-    "not_stored": gettext_lazy("it could not be stored"),
-    "unknown_topic": gettext_lazy("its first-level topic does not exist"),
-    "topic_quota": gettext_lazy("its first-level topic would exceed the topic quota"),
-    "message_too_large": gettext_lazy("it is larger than the cluster accepts"),
-    "retained_quota": gettext_lazy("there are too many retained messages"),
-}
-"""Machine name of a reason (``broker_runtime.contract.queries.TraceStep.result``) → words."""
+from monitoring.reasons import RESULTS, in_words
 
 _PRODUCED = {
     "success": ("ok", gettext_lazy("accepted")),
@@ -53,27 +39,6 @@ EVENTS = {
     "dropped": ("warn", gettext_lazy("messages lost")),
 }
 """Event of the runtime → level and words."""
-
-EVENT_REASONS = frozenset(
-    (
-        gettext_noop("another connection came with the same client id"),
-        gettext_noop("another connection took the client id over"),
-        gettext_noop("bad username or password"),
-        gettext_noop("connection lost"),
-        gettext_noop("disconnected by the client"),
-        gettext_noop("disconnected from the console"),
-        gettext_noop("no policy allows this client to connect"),
-        gettext_noop("no way to authenticate accepts this client"),
-        gettext_noop("the client id is in use by another user"),
-        gettext_noop("the cluster is isolated"),
-        gettext_noop("the first packet is not CONNECT"),
-        gettext_noop("the node is stopping"),
-        gettext_noop("the session was resumed"),
-        gettext_noop("the will is larger than a message may be"),
-        gettext_noop("too many connections"),
-    )
-)
-"""Whole sentences of the runtime that never vary; others are shown as it wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +95,9 @@ def told(trace: Trace) -> Told:
 def told_event(event: ClientEvent) -> dict[str, Any]:
     """An event of one client as an entry of ``components/timeline.html``."""
     level, words = EVENTS.get(event.event, ("info", event.event.replace("_", " ")))
-    reason = _(event.reason) if event.reason in EVENT_REASONS else event.reason
-    return {
-        "level": level,
-        "at_ms": event.at_ms,
-        "text": capfirst(f"{words}: {reason}" if reason else str(words)),
-    }
+    reason = in_words(event.event, event.reason)
+    text = _("%(what)s: %(why)s") % {"what": words, "why": reason} if reason else str(words)
+    return {"level": level, "at_ms": event.at_ms, "text": capfirst(text)}
 
 
 def _produced(step: TraceStep) -> Step:
@@ -202,4 +164,4 @@ def _nobody(produced: Sequence[TraceStep]) -> str:
 
 
 def _because(result: str) -> str:
-    return str(REASONS.get(result, result.replace("_", " ")))
+    return str(RESULTS.get(result, result.replace("_", " ")))

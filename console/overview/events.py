@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext, gettext_noop
 
 from clusters.gateway import ClientEvent
+from monitoring.reasons import in_words
 
 SENTENCES = {
     "connected": ("ok", gettext_noop("%(client)s connected")),
@@ -29,7 +30,7 @@ def shown_event(event: ClientEvent) -> dict[str, Any]:
     unknown = ("info", "%(client)s: " + event.event.replace("%", "%%"))
     level, sentence = SENTENCES.get(event.event, unknown)
     text = gettext(sentence) % {"client": event.client_id[:MOST_SHOWN] or "—"}
-    reason = event.reason[:MOST_SHOWN]
+    reason = in_words(event.event, event.reason)[:MOST_SHOWN]
     return {
         "level": level,
         "at_ms": event.at_ms,
