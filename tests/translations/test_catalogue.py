@@ -106,6 +106,7 @@ def faults(message: Message, found: polib.POEntry, *, forms: int = 1) -> str:
         ("%%s left", "剩余 %%s"),
         ('<a href="%(url)s">Users</a>', '<a href="%(url)s">用户</a>'),
         (" or ", " 或 "),
+        (", ", "、"),
     ],
 )
 def test_a_good_translation_is_let_through(source: str, translated: str) -> None:

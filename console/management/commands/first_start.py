@@ -130,6 +130,4 @@ def _check(environment: Environment) -> None:
     if not SECRET_ID.fullmatch(secret_id):
         raise Refused('SIGNALBOX_API_SECRET_ID: 1 to 64 letters, digits, "-" and "_".')
     if not MIN_SECRET_KEY <= len(secret_key) <= MAX_SECRET_KEY:
-        raise Refused(
-            f"SIGNALBOX_API_SECRET_KEY: {MIN_SECRET_KEY} to {MAX_SECRET_KEY} characters."
-        )
+        raise Refused(f"SIGNALBOX_API_SECRET_KEY: {MIN_SECRET_KEY} to {MAX_SECRET_KEY} characters.")
