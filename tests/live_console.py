@@ -1,4 +1,4 @@
-"""A console that a browser of ``tests.e2e.browser`` talks to: daphne with a home and a database of
+"""A console that a browser of ``tests.browser`` talks to: daphne with a home and a database of
 its own, and three clusters in it.
 
 No worker and no runtime run behind it: what is created stays in creation. It starts in seconds;

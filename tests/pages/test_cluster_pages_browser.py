@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import Window, chromium, window
+from tests.browser import Window, chromium, window
 from tests.live_console import LiveConsole
 
 __all__ = ["chromium", "window"]
-"""Fixtures of ``tests.e2e.browser`` that this module uses."""
+"""Fixtures of ``tests.browser`` that this module uses."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
