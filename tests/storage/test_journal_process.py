@@ -122,11 +122,11 @@ def run_and_kill(folder: Path, after_lines: int) -> list[str]:
 async def test_an_indexer_that_stands_still_holds_up_neither_queries_nor_memory(
     tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(segment_journal, "SYNC_S", 0.1)
     journal = SegmentJournal(tmp_path / "journal", max_lag_bytes=100_000)
     await journal.open()
     journal.published(message(FIRST_SEQ), [], "success")
     assert len(await journal.list_messages(EVERYTHING)) == 1
+    monkeypatch.setattr(segment_journal, "SYNC_S", 0.1)
     pid = await indexer_pid(journal)
     os.kill(pid, signal.SIGSTOP)
     try:
