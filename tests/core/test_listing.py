@@ -44,7 +44,8 @@ def test_a_table_shows_the_page_that_was_asked_for_or_the_nearest(query, first, 
 
 
 def test_an_empty_table_has_one_page_without_rows():
-    page = table_page(RequestFactory().get("/", {"page": "4"}), lambda offset, limit: ([], 0))
+    nothing: tuple[list[str], int] = ([], 0)
+    page = table_page(RequestFactory().get("/", {"page": "4"}), lambda offset, limit: nothing)
 
     assert list(page.object_list) == []
     assert page.number == 1

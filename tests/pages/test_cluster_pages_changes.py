@@ -15,7 +15,7 @@ from topics.models import Topic
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("runtime")]
 
 EDIT = {"name": "renamed", "remark": "new words", "message_rate": "5", "auto_create_topics": "on"}
-FORMS = {
+FORMS: dict[str, dict[str, object]] = {
     "edit": EDIT,
     "tags": {"tag_list_key": ["env"], "tag_list_value": ["prod"]},
     "resize": {"sku_code": "pro_6k"},
