@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from topics.models import Topic
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("runtime")]
 
 EDIT = {"name": "renamed", "remark": "new words", "message_rate": "5", "auto_create_topics": "on"}
-FORMS: dict[str, dict[str, object]] = {
+FORMS: dict[str, dict[str, Any]] = {
     "edit": EDIT,
     "tags": {"tag_list_key": ["env"], "tag_list_value": ["prod"]},
     "resize": {"sku_code": "pro_6k"},
