@@ -1,3 +1,5 @@
+"""First-level topics: made by their first use, up to a quota (CONTRACT T1 to T4)."""
+
 from __future__ import annotations
 
 from broker_runtime.access.first_levels import Admission, FirstLevels

@@ -1,3 +1,5 @@
+"""Patterns of policies against a slow, obvious evaluator (SECURITY Z4, Z8, Z10)."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""Ordered policies with default deny, against an obvious evaluator (SECURITY group Z)."""
+
 from __future__ import annotations
 
 import pytest

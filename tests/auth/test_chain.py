@@ -1,3 +1,5 @@
+"""Who a client is: the chain of authenticators (SECURITY A2 to A6)."""
+
 from __future__ import annotations
 
 import hashlib

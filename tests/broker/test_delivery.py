@@ -1,3 +1,5 @@
+"""A message on its way from one client to another."""
+
 from __future__ import annotations
 
 import pytest

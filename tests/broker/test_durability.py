@@ -7,53 +7,9 @@ import pytest
 from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.reasons import ReasonCode as R
-from broker_runtime.storage.base import StoreHealth, Unavailable
-from broker_runtime.storage.memory import MemoryStore
+from broker_runtime.storage.base import Unavailable
+from tests.broker.held_store import durable
 from tests.broker.stage import Stage, settle
-
-
-class HeldStore(MemoryStore):
-    """Writes become durable only when the test says so; ``broken`` refuses them."""
-
-    def __init__(self):
-        super().__init__()
-        self.waiting = []
-        self.is_held = False
-        self.broken = False
-
-    def _settle(self, done, outcome):
-        if done is None:
-            return
-        if self.broken:
-            outcome = Unavailable("disk full")
-        if self.is_held:
-            self.waiting.append((done, outcome))
-        else:
-            super()._settle(done, outcome)
-
-    async def commit(self, count=None):
-        ready, self.waiting = self.waiting[:count], self.waiting[count:] if count else []
-        for done, outcome in ready:
-            done(outcome)
-        await settle()
-
-    def health(self):
-        return (StoreHealth.DEGRADED, "disk full") if self.broken else super().health()
-
-
-@pytest.fixture
-async def held():
-    stage = await Stage(store=HeldStore()).start()
-    yield stage
-    stage.store.is_held = stage.store.broken = False
-    await stage.store.commit()
-    await stage.stop()
-
-
-async def durable(stage, client_id="anna", topic_filter="a/#", qos=1):
-    peer = await stage.client(client_id, clean=False)
-    await peer.subscribe(topic_filter, qos)
-    return peer
 
 
 async def test_nothing_is_acknowledged_or_delivered_before_the_commit(held):
@@ -325,62 +281,6 @@ async def test_a_retained_message_in_flight_survives_a_crash(stage):
         True,
     )
     assert stage.count("dropped_expired") == 1
-
-
-async def test_a_client_before_mqtt_5_that_is_far_ahead_is_not_read_from(held):
-    await durable(held)
-    ben = await held.client("ben", version=4)
-    held.store.is_held = True
-    packets = [
-        p.Publish(topic="a/x", payload=b"", qos=1, packet_id=number) for number in range(1, 1_501)
-    ]
-    await ben.send(*packets)
-    assert ben.is_open
-    assert not ben.transport.reading
-    assert len(held.store.waiting) == 1_000
-    while held.store.waiting:
-        await held.store.commit()
-    assert [a.packet_id for a in ben.take(p.Ack)] == list(range(1, 1_501))
-    assert ben.transport.reading
-
-
-async def test_publishers_wait_while_the_store_is_behind():
-    settings = BrokerSettings(allow_anonymous=True, unstored_max_bytes=50_000)
-    stage = await Stage(store=HeldStore(), settings=settings).start()
-    ben = await stage.client("ben")
-    stage.store.is_held = True
-    for number in range(20):
-        await ben.publish(f"a/{number}", b"x" * 10_000, 0, retain=True)
-        if not ben.transport.reading:
-            break
-    assert number == 4
-    await stage.store.commit()
-    assert ben.transport.reading
-    stage.store.is_held = False
-    await stage.stop()
-
-
-async def test_a_full_window_of_qos_2_is_no_violation_while_it_is_stored__P22(held):
-    ben = await held.client(
-        "ben", version=5, clean=False, properties=p.Properties(session_expiry_s=60)
-    )
-    held.store.is_held = True
-    await ben.send(
-        *(p.Publish(topic="a/x", payload=b"", qos=2, packet_id=n) for n in range(1, 1_001))
-    )
-    assert ben.is_open
-    await held.store.commit()
-    assert len(ben.take(p.Ack)) == 1_000
-
-
-async def test_unreleased_qos_2_messages_are_bounded_in_bytes__S9():
-    settings = BrokerSettings(allow_anonymous=True, unreleased_max_bytes=10_000)
-    stage = await Stage(settings=settings).start()
-    ben = await stage.client("ben", version=5)
-    for number in range(1, 5):
-        await ben.send(p.Publish(topic="a/x", payload=b"x" * 5_000, qos=2, packet_id=number))
-    assert ben.goodbye() == R.RECEIVE_MAXIMUM_EXCEEDED
-    await stage.stop()
 
 
 @pytest.mark.parametrize("joins_late", [True, False])

@@ -1,3 +1,5 @@
+"""The timer wheel."""
+
 from __future__ import annotations
 
 from hypothesis import given, settings

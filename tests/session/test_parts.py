@@ -1,3 +1,5 @@
+"""The small parts of a session: terms, outbox, answers, aliases."""
+
 from __future__ import annotations
 
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""What is on its way to a client, and how far it has come."""
+
 from __future__ import annotations
 
 from hypothesis import given, settings
