@@ -79,10 +79,10 @@ def test_one_readers_choice_is_not_anothers(owner: Actor, reader: Actor) -> None
     assert language_of(browser_of(reader), OVERVIEW) == "en"
 
 
-def test_every_page_offers_each_language_under_its_own_name(owner: Actor) -> None:
-    browser = browser_of(owner)
-    for address in ("/sign-in/", OVERVIEW):
-        page = (Client() if address == "/sign-in/" else browser).get(address).text
+@pytest.mark.parametrize("accepted", ["en", "zh-CN"])
+def test_every_page_offers_each_language_under_its_own_name(owner: Actor, accepted: str) -> None:
+    for browser, address in ((Client(), "/sign-in/"), (browser_of(owner), OVERVIEW)):
+        page = browser.get(address, headers={"accept-language": accepted}).text
         assert 'lang="en">English</button>' in page.replace(' aria-current="true"', "")
         assert 'lang="zh-hans">简体中文</button>' in page.replace(' aria-current="true"', "")
 
