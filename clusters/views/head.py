@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRefresh
@@ -18,8 +19,9 @@ from console.core.pages import PageRequest, lead_to, page
 @require_GET
 @page
 def cluster_head(request: PageRequest, cluster_id: str) -> HttpResponse:
-    """Head and tabs. A page whose cluster is gone leads to the list; one whose cluster came to life
-    or is being deleted, ``?state=`` says which it showed, is loaded anew.
+    """Head and tabs. A page whose cluster is gone leads to the list, one whose cluster is being
+    deleted to its progress; one whose cluster came to life (``?state=`` is what it showed) is
+    loaded anew.
     """
     try:
         frame = cluster_frame(request, cluster_id, tab=request.GET.get("tab", "basic"))
@@ -29,6 +31,10 @@ def cluster_head(request: PageRequest, cluster_id: str) -> HttpResponse:
             return lead_to(request, "cluster-list")
         raise
     was = request.GET.get("state", "")
-    if request.htmx and was and (was in UNSETTLED) != (frame["cluster"].state in UNSETTLED):
-        return HttpResponseClientRefresh()
+    is_settled = frame["cluster"].state not in UNSETTLED
+    if request.htmx and was and (was not in UNSETTLED) != is_settled:
+        if is_settled:
+            return HttpResponseClientRefresh()
+        # Loading the dialog's own page anew would win over the answer that leads away from it.
+        return lead_to(request, reverse("cluster-detail", args=[cluster_id]))
     return render(request, "clusters/_head.html", frame)

@@ -73,6 +73,22 @@ def test_a_page_that_showed_the_creation_is_loaded_anew_when_the_cluster_runs(
     assert answer.headers["HX-Refresh"] == "true"
 
 
+def test_a_page_whose_cluster_is_being_deleted_leads_to_the_progress(
+    owner: Actor, applied_cluster: Cluster, runtime: FakeGateway
+):
+    """The dialog's own page too: loaded anew, it would ask once more."""
+    applied_cluster.state = Cluster.State.DELETING
+    applied_cluster.save()
+
+    answer = browser_of(owner).get(
+        f"/clusters/{applied_cluster.public_id}/head/",
+        {"tab": "basic", "state": "RUNNING"},
+        headers={"HX-Request": "true"},
+    )
+
+    assert answer.headers["HX-Redirect"] == f"/clusters/{applied_cluster.public_id}/"
+
+
 def test_a_reader_is_offered_no_change(
     reader: Actor, applied_cluster: Cluster, runtime: FakeGateway
 ):
