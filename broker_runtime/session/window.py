@@ -21,7 +21,7 @@ class Window:
     PUBRECs. ``pending``: messages that wait for room, oldest first.
     """
 
-    __slots__ = ("_next_id", "inflight", "pending", "pending_bytes", "quota", "released")
+    __slots__ = ("inflight", "next_id", "pending", "pending_bytes", "quota", "released")
 
     def __init__(self) -> None:
         self.quota = MAX_PACKET_ID
@@ -30,7 +30,8 @@ class Window:
         self.released: dict[int, int] = {}
         self.pending: deque[Outgoing] = deque()
         self.pending_bytes = 0
-        self._next_id = 1
+        self.next_id = 1
+        """Where the search for a free packet id begins."""
 
     def has_room(self) -> bool:
         """Whether one more may be sent."""
@@ -38,10 +39,10 @@ class Window:
 
     def admit(self, outgoing: Outgoing) -> int:
         """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``."""
-        packet_id = self._next_id
+        packet_id = self.next_id
         while packet_id in self.inflight or packet_id in self.released:
             packet_id = packet_id % MAX_PACKET_ID + 1
-        self._next_id = packet_id % MAX_PACKET_ID + 1
+        self.next_id = packet_id % MAX_PACKET_ID + 1
         self.inflight[packet_id] = outgoing
         return packet_id
 
