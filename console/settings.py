@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.environment import Environment
 from console.keyring import Keyring
+from console.static_files import static_digest
 
 ENVIRONMENT = Environment.load()
 KEYRING = Keyring.load(ENVIRONMENT.home)
@@ -131,6 +132,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "jobs.sweep", "schedule": 5.0},
     "sweep-configuration": {"task": "provisioning.sweep", "schedule": 5.0},
     "trim-metrics": {"task": "monitoring.trim", "schedule": 3600.0},
+    "clear-sessions": {"task": "sessions.clear", "schedule": 86_400.0},
 }
 
 AUTH_USER_MODEL = "accounts.User"
@@ -178,10 +180,10 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-STATIC_URL = "/static/"
+STATIC_URL = f"/static/{static_digest(BASE_DIR / 'static')}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 0
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/"
 
 LOGGING = {
     "version": 1,

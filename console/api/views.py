@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from typing import Any
@@ -15,9 +16,11 @@ from django.views.decorators.http import require_http_methods
 
 from console.api.authentication import authenticate
 from console.api.dispatch import answer, dispatch, refusal
-from console.core.errors import ActionError, InvalidParameter, MissingParameter
-from console.core.pages import actor_from
+from console.core.errors import ActionError, AuthFailure, InvalidParameter, MissingParameter
+from console.core.pages import actor_from, source_ip
 from console.core.strict_json import JsonInvalid, strict_loads
+
+logger = logging.getLogger(__name__)
 
 VERSION = "2024-05-16"
 CONTENT_TYPE = "application/json"
@@ -57,6 +60,14 @@ def entrance(request: HttpRequest) -> HttpResponse:
     with translation.override(language):
         try:
             envelope = _call(request, request_id)
+        except AuthFailure as error:
+            logger.warning(
+                "api call not authenticated code=%s address=%s request=%s",
+                error.full_code,
+                source_ip(request),
+                request_id,
+            )
+            envelope = refusal(request_id, error)
         except ActionError as error:
             envelope = refusal(request_id, error)
     return JsonResponse(envelope)

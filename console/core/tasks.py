@@ -1,4 +1,4 @@
-"""Celery's entrance to the jobs: run one, sweep all."""
+"""Celery's entrance: run one job, sweep all of them, clear sessions that ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 import uuid
 
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 
 from console.core import jobs
@@ -19,6 +20,12 @@ PULSE_KEPT_S = 3600
 def run_job(job_id: str) -> None:
     """Do one job."""
     jobs.run(uuid.UUID(job_id))
+
+
+@shared_task(name="sessions.clear", ignore_result=True)
+def clear_sessions() -> None:
+    """Delete the rows of sign-ins that ended; beat calls it once a day."""
+    SessionStore.clear_expired()
 
 
 @shared_task(name="jobs.sweep", ignore_result=True)

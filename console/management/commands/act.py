@@ -7,7 +7,9 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from console.accounts.actors import actor_of
 from console.accounts.credentials import account_owner
@@ -55,7 +57,14 @@ class Command(BaseCommand):
 
 
 def _user(username: str) -> User:
-    user = User.objects.filter(username=username).first() if username else account_owner()
+    try:
+        user = User.objects.filter(username=username).first() if username else account_owner()
+    except DatabaseError as error:
+        raise CommandError(
+            f"The database of {settings.ENVIRONMENT.home} cannot be read: {error}. Is this the "
+            "SIGNALBOX_HOME of the installation, and was it started once (python3 run.py)?",
+            returncode=2,
+        ) from error
     if user is None:
         nobody = "There is no owner yet; manage.py first_start makes one."
         raise CommandError(f"There is no user {username!r}." if username else nobody, returncode=2)
