@@ -96,6 +96,7 @@ class Configuring:
         core.max_message_bytes = cluster.max_message_bytes
         core.max_packet_bytes = cluster.max_message_bytes + HEADER_BYTES
         core.throttle.set_limit(cluster.tps_limit)
+        core.throttle.set_client_rate(cluster.client_message_rate)
         core.first_levels.set_limits(
             maximum=cluster.max_topics, auto_create=cluster.auto_create_topics
         )

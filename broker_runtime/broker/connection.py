@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         "_write_paused",
         "address",
         "aliases",
+        "allowance",
         "answers",
         "bytes_received",
         "bytes_sent",
@@ -49,6 +50,7 @@ class Connection(asyncio.Protocol):
         "max_queued_bytes",
         "needed_bytes",
         "out",
+        "paced_s",
         "queued_bytes",
         "receive_maximum",
         "received",
@@ -89,6 +91,9 @@ class Connection(asyncio.Protocol):
         """Packet ids of QoS 2 messages that are being stored."""
         self.held = False
         """Nothing is handled: the publisher waits for tokens."""
+        self.allowance = 0
+        self.paced_s = core.now_s - 1
+        """What the client may still send, and as of when (``Throttle.room``)."""
         self.seen_s = core.now_s
         self.bytes_received = 0
         self.bytes_sent = 0

@@ -46,6 +46,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
     fast_limit = min(core.max_message_bytes, core.weight_bytes)
     max_packet = core.max_packet_bytes
     taken = sent = acks = sent_1 = pubacks = 0
+    room = throttle.room(publisher)
     size = len(buffer)
     while size - position >= 2:
         first = buffer[position]
@@ -74,7 +75,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
                 and entry.mask & 1
                 and (name_end <= end if not is_5 else name_end < end and not buffer[name_end])
             ):
-                if throttle.tokens <= 0:
+                if throttle.tokens <= 0 or taken >= room:
                     throttle.wait(publisher)
                     break
                 seq = core.last_seq + 1
@@ -129,9 +130,10 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
                 continue
         kind = first & 0xF0
         if kind == 0x30:
-            if throttle.tokens <= 0:
+            if throttle.tokens <= 0 or taken >= room:
                 throttle.wait(publisher)
                 break
+            room -= 1
             passed_on = -1
             if first == 0x32:
                 passed_on = _publish_1(core, publisher, buffer, position, start, end, now_us)
@@ -152,6 +154,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
         position = end
         if publisher.state != LIVE or publisher.held:
             break
+    publisher.allowance = room - taken
     stats = core.stats
     if taken:
         publisher.received[PUBLISH_0] += taken

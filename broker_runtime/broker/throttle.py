@@ -1,4 +1,6 @@
-"""The TPS limit: a token bucket, and the publishers that wait for it (DECISIONS 5, 6)."""
+"""The limits of messages per second, of the cluster and of a client: token buckets, and the
+publishers that wait for them (DECISIONS 5, 6).
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,16 @@ class Throttle:
     """Messages in and out take tokens; a publisher that finds none is not read from.
 
     ``tokens`` is taken from directly by the hot path. It may fall below zero by one message and its
-    fan-out; then the next turn comes later.
+    fan-out; then the next turn comes later. What one client may still send is its connection's
+    ``allowance``, as of ``paced_s``.
     """
 
-    __slots__ = ("_core", "_limit", "_refilled_s", "_waiting", "tokens")
+    __slots__ = ("_client_rate", "_core", "_limit", "_refilled_s", "_waiting", "tokens")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._limit = 0
+        self._client_rate = 0
         self._refilled_s = core.now_s
         self._waiting: deque[Connection] = deque()
         self.tokens = UNLIMITED
@@ -33,6 +37,25 @@ class Throttle:
         if limit != self._limit:
             self._limit = limit
             self.tokens = limit or UNLIMITED
+
+    def set_client_rate(self, rate: int) -> None:
+        """Messages per second that one client may send; 0: no limit."""
+        self._client_rate = rate
+
+    def room(self, link: Connection) -> int:
+        """How many messages the client may send now (API ``MessageRate``)."""
+        rate = self._client_rate
+        if not rate:
+            return UNLIMITED
+        now_s = self._core.now_s
+        earned = int((now_s - link.paced_s) * rate)
+        if link.allowance + earned >= rate:
+            link.allowance, link.paced_s = rate, now_s
+        elif earned > 0:
+            # Only what was earned leaves the clock, so that small rates are met exactly.
+            link.allowance += earned
+            link.paced_s += earned / rate
+        return link.allowance
 
     def weight(self, payload_bytes: int) -> int:
         """What a message costs: one for each started 4 KB (DECISIONS 6)."""
@@ -61,6 +84,9 @@ class Throttle:
             if self.tokens <= 0:
                 return
             link = self._waiting.popleft()
+            if link.is_live and self.room(link) <= 0:
+                self._waiting.append(link)
+                continue
             share = max(1, self.tokens // (len(self._waiting) + 1))
             spared, self.tokens = self.tokens - share, share
             link.release(throttled=True)

@@ -94,6 +94,37 @@ async def test_a_publisher_above_the_limit_is_slowed_and_nothing_is_dropped__E4(
     assert stage.count("messages_received") == 301
 
 
+async def test_a_client_above_its_own_rate_is_slowed_and_the_others_are_not(stage):
+    anna = await stage.client("anna")
+    await anna.subscribe("#", 1)
+    ben = await stage.client("ben")
+    stage.set(cluster=stage.cluster(client_message_rate=20))
+    burst = b"".join(encode(p.Publish(topic="a", payload=b"%d" % n), 4) for n in range(50))
+    burst += encode(p.Publish(topic="a", payload=b"last", qos=1, packet_id=7), 4)
+    await ben.raw(burst)
+    assert not ben.transport.reading
+    carl = await stage.client("carl")
+    await carl.publish("b", b"carl")
+    assert len(anna.messages()) == 20 + 1
+    await stage.pass_time(1, step=0.05)
+    assert len(anna.messages()) in (19, 20, 21)
+    await stage.pass_time(1, step=0.05)
+    assert anna.messages()[-1][:2] == ("a", b"last")
+    assert ben.transport.reading
+    assert stage.count("publish_throttled") == 31
+    assert stage.count("dropped_queue_full") == 0
+
+
+async def test_without_a_rate_a_client_sends_as_fast_as_it_likes(stage):
+    anna = await stage.client("anna")
+    await anna.subscribe("#")
+    ben = await stage.client("ben")
+    stage.set(cluster=stage.cluster(client_message_rate=5))
+    stage.set(cluster=stage.cluster(client_message_rate=0))
+    await ben.raw(b"".join(encode(p.Publish(topic="a", payload=b"x"), 4) for _ in range(50)))
+    assert len(anna.messages()) == 50
+
+
 async def test_a_message_weighs_one_for_each_started_4_kb(stage):
     anna = await stage.client("anna")
     await anna.subscribe("a", 1)

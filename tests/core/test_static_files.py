@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from django.templatetags.static import static
 from django.test import Client
 
@@ -22,6 +23,7 @@ def test_another_content_or_name_is_another_address(tmp_path: Path) -> None:
     assert len({first, second, static_digest(tmp_path)}) == 3
 
 
+@pytest.mark.django_db
 def test_a_browser_keeps_a_static_file_for_good() -> None:
     response = Client().get(static("css/main.css"))
     response.close()
