@@ -70,13 +70,6 @@ def free_ports(count: int) -> str:
             return f"{first}-{first + count - 1}"
 
 
-def _is_dead(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def _tail(path: Path) -> str:
     return path.read_bytes()[-3_000:].decode(errors="replace")
 
@@ -137,14 +130,9 @@ class Product:
         assert self.processes() == []
 
     def kill(self, name: str) -> int:
-        """``kill -9`` of one process, by its name in the status file; returns the id it had.
-
-        The process has ended by then: a dying one may still take a connection.
-        """
+        """``kill -9`` of one process, by its name in the status file; returns the id it had."""
         pid = eventually(lambda: self.pid(name), f"{name} runs")
-        process = psutil.Process(pid)
-        process.kill()
-        eventually(lambda: _is_dead(process), f"{name} has ended", every_s=0.005)
+        os.kill(pid, signal.SIGKILL)
         return pid
 
     def close(self) -> None:
