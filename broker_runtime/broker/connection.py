@@ -22,6 +22,8 @@ from broker_runtime.session.outbox import Chunk, take
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
+READ_BYTES = 64 * 1024
+"""A read of this size says that there is more; the connection then waits for its next turn."""
 WRITE_BYTES = 256 * 1024
 """Handed to the transport at a time; what it cannot take stays in the outbox, which shares the
 messages with other receivers (E7)."""
@@ -131,6 +133,10 @@ class Connection(asyncio.Protocol):
         buffer = self._buffer.feed(data)
         if buffer:
             self._take(buffer)
+        if size >= READ_BYTES and not self._read_paused and self.state == LIVE:
+            # libuv reads a busy socket many times in one turn of the loop: a flood would stall all.
+            self._pause_reading()
+            core.loop.call_soon(self._read_on)
 
     def eof_received(self) -> bool:
         """Half-closed is closed."""
@@ -377,6 +383,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._read_paused:
             self._read_paused = True
             self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        """The others had their turn."""
+        if not self.held and self.state != DECIDING:
+            self._resume_reading()
 
     def _resume_reading(self) -> None:
         if self._transport is not None and self._read_paused and self.state != CLOSED:

@@ -94,6 +94,23 @@ async def test_a_publisher_above_the_limit_is_slowed_and_nothing_is_dropped__E4(
     assert stage.count("messages_received") == 301
 
 
+async def test_a_flood_lets_the_others_have_their_turn__E4(stage):
+    ben = await stage.client("ben")
+    flood = encode(p.Publish(topic="a", payload=b"x" * 1_000), 4) * 70
+    ben.protocol.data_received(flood)
+    assert not ben.transport.reading
+    await settle()
+    assert ben.transport.reading
+
+
+async def test_a_flood_above_the_limit_stays_held__E4(stage):
+    ben = await stage.client("ben")
+    stage.set(cluster=stage.cluster(tps_limit=10))
+    ben.protocol.data_received(encode(p.Publish(topic="a", payload=b"x" * 1_000), 4) * 70)
+    await settle()
+    assert not ben.transport.reading
+
+
 async def test_a_client_above_its_own_rate_is_slowed_and_the_others_are_not(stage):
     anna = await stage.client("anna")
     await anna.subscribe("#", 1)
