@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import inspect
 
 import pytest
 
@@ -94,13 +95,22 @@ class Late:
         return True
 
 
+async def settled(chain: Chain) -> Identity | AuthRefusal:
+    """What a chain answers that has to wait for it."""
+    answer = chain.authenticate(credentials())
+    assert inspect.isawaitable(answer)
+    return await answer
+
+
 async def test_an_authenticator_may_take_its_time_and_the_chain_goes_on():
     chain = Chain([Late(None), PasswordAuthenticator(users("anna"))])
-    assert isinstance(await chain.authenticate(credentials()), Identity)
+    assert isinstance(await settled(chain), Identity)
     early = Chain([Late(Identity(username="x", authenticator="late")), Late(None)])
-    assert (await early.authenticate(credentials())).username == "x"
+    answer = await settled(early)
+    assert isinstance(answer, Identity)
+    assert answer.username == "x"
     silent = Chain([Late(None), Late(None)])
-    assert isinstance(await silent.authenticate(credentials()), AuthRefusal)
+    assert isinstance(await settled(silent), AuthRefusal)
 
 
 class Broken:
@@ -116,7 +126,7 @@ class Broken:
 async def test_an_authenticator_that_fails_refuses__A5():
     anyone = AnonymousAuthenticator(any_username=True)
     at_once = Chain([Broken(), anyone]).authenticate(credentials())
-    later = await Chain([Late(RuntimeError("boom")), anyone]).authenticate(credentials())
+    later = await settled(Chain([Late(RuntimeError("boom")), anyone]))
     assert at_once == later
     assert isinstance(at_once, AuthRefusal)
     assert at_once.reason is ReasonCode.SERVER_UNAVAILABLE
@@ -124,6 +134,7 @@ async def test_an_authenticator_that_fails_refuses__A5():
 
 def test_an_identity_ends_with_its_credential__A4():
     identity = PasswordAuthenticator(users("anna")).authenticate(credentials())
+    assert isinstance(identity, Identity)
     assert Chain([PasswordAuthenticator(users("anna", "ben"))]).still_holds(identity)
     for section in (users("ben"), users("anna", enabled=False), users("anna", password="new")):
         assert not Chain([PasswordAuthenticator(section)]).still_holds(identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from typing import Any
 
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.settings import BrokerSettings
@@ -125,7 +126,7 @@ class Stage:
         self.settings = settings or BrokerSettings(allow_anonymous=True)
         self.events = []
         self.created = []
-        self.broker = None
+        self.broker: Any = None  # between start() and crash() there is one
         self.port = 40_000
         self.sections = Sections(
             cluster=cluster(), users=UsersSection(), policies=PoliciesSection()

@@ -98,7 +98,7 @@ async def test_retained_messages_come_with_a_subscription(stage, qos):
 async def test_retain_handling(stage):
     await (await stage.client("ben")).publish("a", b"kept", retain=True)
     anna = await stage.client("anna", version=5)
-    counts = []
+    counts: list[int] = []
     for handling in (2, 1, 0, 1):
         if handling == 1 and not counts[1:]:
             await anna.unsubscribe("a")
@@ -121,7 +121,7 @@ async def test_many_retained_messages_respect_the_window_and_survive_a_reconnect
     await anna.vanish()
     anna = await stage.client("anna", version=5, clean=False, properties=properties)
     assert [m.packet_id for m in anna.transport.received if isinstance(m, p.Publish)] == first
-    found = set()
+    found: set[str] = set()
     while batch := await anna.receive():
         found.update(topic for topic, _, _ in batch)
     assert len(found) == 400

@@ -8,6 +8,7 @@ import socket
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -85,11 +86,13 @@ class Device:
 
     def __init__(self, node, client_id, version, *, clean=True, will=None):
         self.node = node
-        self.messages, self.reasons, self.granted = [], [], []
+        self.messages: list[tuple[str, bytes, int]] = []
+        self.reasons: list[int] = []
+        self.granted: list[int] = []
         self.is_connected = False
         options = {} if version == 5 else {"clean_session": clean}
         self.client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=VERSIONS[version],
             **options,
@@ -103,7 +106,9 @@ class Device:
             self.client.will_set(*will)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
-        self.client.on_message = lambda c, u, m: self.messages.append((m.topic, m.payload, m.qos))
+        self.client.on_message = lambda c, u, m: self.messages.append(
+            (m.topic, bytes(m.payload), m.qos)
+        )
         self.client.on_subscribe = lambda c, u, mid, codes, props: self.granted.extend(codes)
 
     def _on_connect(self, client, userdata, flags, reason, properties):
@@ -248,7 +253,7 @@ async def test_a_peer_that_does_not_read_is_cut_off_at_shutdown(node):
     assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
     writer.write(b"\x82\x06\x00\x01\x00\x01a\x00")
     await reader.readexactly(5)
-    reader._transport.pause_reading()
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # the stream reads too
     async with device(node, "ben", 4) as ben:
         for _ in range(4):
             await ben.publish("a", b"x" * 3_000_000, 0)

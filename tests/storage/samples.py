@@ -51,7 +51,7 @@ def session(client_id: str = "reader", epoch: int = 1, **changes) -> SessionReco
 
 def contents(stored: StoredMessage) -> tuple[object, ...]:
     """Every field, for comparison (a message compares by identity)."""
-    return tuple(getattr(stored, name) for name in StoredMessage.__slots__)
+    return tuple(getattr(stored, name) for name in StoredMessage.__struct_fields__)
 
 
 async def outcome(write: Callable[..., None], *args: object) -> Exception | None:
