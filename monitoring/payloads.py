@@ -20,7 +20,9 @@ from monitoring.selectors.metrics import (
 
 @presents("DescribeMessageByTopic")
 def described_messages(actor: Actor, answer: MessageList) -> dict[str, Any]:
-    """``DescribeMessageByTopicResponse``; ``Qos`` is text there."""
+    """``DescribeMessageByTopicResponse``; ``Qos`` is text there. ``Complete`` is ours: false when the
+    search ran out of time, so that later messages may exist.
+    """
     return {
         "Data": [
             {
@@ -31,7 +33,8 @@ def described_messages(actor: Actor, answer: MessageList) -> dict[str, Any]:
                 "OriginTopic": message.topic,
             }
             for message in answer.messages
-        ]
+        ],
+        "Complete": answer.complete,
     }
 
 

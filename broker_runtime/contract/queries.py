@@ -101,6 +101,8 @@ class MessageList(msgspec.Struct, frozen=True, kw_only=True):
     """Messages in strict time order."""
 
     messages: tuple[MessageSummary, ...]
+    complete: bool = True
+    """False: the time for the search was up; these are the oldest matches, later ones may exist."""
 
 
 class ListMessages(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

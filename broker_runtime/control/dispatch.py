@@ -26,7 +26,6 @@ from broker_runtime.contract.queries import (
     ListMessages,
     Message,
     MessageList,
-    MessageSummary,
     NodeState,
     TopicActivityList,
     Trace,
@@ -68,7 +67,7 @@ class Clients(Protocol):
 class Records(Protocol):
     """What queries need of the journal (``storage.base.Journal``)."""
 
-    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    async def list_messages(self, query: MessageQuery) -> MessageList:
         """Matching messages, oldest first."""
         ...
 
@@ -123,7 +122,7 @@ class Dispatch:
         _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
         _check_filter(query.topic_filter)
         wanted = MessageQuery(query.topic_filter, query.from_ms, query.limit)
-        return MessageList(messages=tuple(await self._records.list_messages(wanted)))
+        return await self._records.list_messages(wanted)
 
     async def _get_message(self, query: GetMessage) -> Message:
         found = await self._records.get_message(_message_id(query.message_id))

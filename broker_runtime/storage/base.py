@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
+from broker_runtime.contract.queries import ClientEvent, Message, MessageList, TraceStep
 
 Done = Callable[[Exception | None], None]
 
@@ -278,7 +278,7 @@ class Journal(Protocol):
         """A client event."""
         ...
 
-    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    async def list_messages(self, query: MessageQuery) -> MessageList:
         """Matching messages, oldest first; sees everything appended before the call."""
         ...
 

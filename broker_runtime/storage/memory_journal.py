@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from broker_runtime.codec.topics import matches
-from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
+from broker_runtime.contract.queries import (
+    ClientEvent,
+    Message,
+    MessageList,
+    MessageSummary,
+    TraceStep,
+)
 from broker_runtime.storage.base import MessageQuery, StoredMessage
 from broker_runtime.storage.descriptions import Step, detail_of, place_of, summary_of, trace_of
 
@@ -92,7 +98,7 @@ class MemoryJournal:
         """See ``base.Journal.set_retention``."""
         self._retention_ms = retention_s * 1000
 
-    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    async def list_messages(self, query: MessageQuery) -> MessageList:
         """See ``base.Journal.list_messages``."""
         found: list[MessageSummary] = []
         for seq in sorted(self._entries):
@@ -101,7 +107,7 @@ class MemoryJournal:
                 break
             if message.stored_ms >= query.from_ms and matches(query.topic_filter, message.topic):
                 found.append(summary_of(message))
-        return found
+        return MessageList(messages=tuple(found))
 
     async def get_message(self, message_id: str) -> Message | None:
         """See ``base.Journal.get_message``."""

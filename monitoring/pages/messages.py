@@ -204,7 +204,7 @@ def _answer(
         if error.status not in OBSTACLES:
             return show(request, template, context, status=FORM_STATUS)
         return show(request, template, {**context, "obstacle": error})
-    return _found(request, cluster_id, template, context, found.messages)
+    return _found(request, cluster_id, template, context, found)
 
 
 def _found(
@@ -212,8 +212,10 @@ def _found(
     cluster_id: str,
     template: str,
     context: dict[str, Any],
-    messages: Sequence[MessageSummary],
+    found: MessageList,
 ) -> HttpResponse:
+    messages = found.messages
+
     def fetch(offset: int, limit: int) -> Fetched[MessageSummary]:
         return messages[offset : offset + limit], len(messages)
 
@@ -222,7 +224,9 @@ def _found(
     context |= {
         "page": table_page(request, fetch),
         "found_from": context["form"].cleaned_data["start_time"],
-        "is_full": len(messages) == context["form"].cleaned_data["max_number"],
+        "may_go_on": not found.complete
+        or len(messages) == context["form"].cleaned_data["max_number"],
+        "is_cut": not found.complete,
         "next_ms": messages[-1].stored_ms if messages else 0,
     }
     return show(request, template, context)

@@ -182,7 +182,7 @@ async def test_a_trace_tells_the_way_of_a_message(stage):
     ben = await stage.client("ben")
     await ben.publish("a", b"x", 1)
     await anna.receive()
-    (summary,) = await stage.journal.list_messages(MessageQuery("a", 0, 10))
+    (summary,) = (await stage.journal.list_messages(MessageQuery("a", 0, 10))).messages
     steps = await stage.journal.get_trace(summary.message_id)
     told = {(s.client_id, s.packet_type, s.result) for s in steps}
     assert ("ben", "PUBLISH", "success") in told

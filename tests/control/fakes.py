@@ -30,6 +30,7 @@ from broker_runtime.contract.queries import (
     GetTopicActivity,
     ListClients,
     Message,
+    MessageList,
     MessageSummary,
     NodeState,
     TopicActivity,
@@ -203,7 +204,7 @@ class FakeRecords:
         reason="",
     )
 
-    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    async def list_messages(self, query: MessageQuery) -> MessageList:
         summary = MessageSummary(
             message_id=MESSAGE_ID,
             topic=self.message.topic,
@@ -213,7 +214,8 @@ class FakeRecords:
             stored_ms=self.message.stored_ms,
             payload_bytes=2,
         )
-        return [summary] if query.from_ms <= summary.stored_ms else []
+        found = (summary,) if query.from_ms <= summary.stored_ms else ()
+        return MessageList(messages=found)
 
     async def get_message(self, message_id: str) -> Message | None:
         return self.message if message_id == MESSAGE_ID else None

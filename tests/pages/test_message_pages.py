@@ -199,6 +199,15 @@ def test_results_are_paged_and_cost_the_same_for_many(
     assert f"start_time={STORED_MS + 99}" in last
 
 
+def test_a_search_that_ran_out_of_time_says_so_and_can_go_on(
+    home: str, browser: Client, runtime: FakeGateway
+):
+    runtime.answers[ListMessages] = MessageList(messages=(summary(1),), complete=False)
+    page = browser.get(home, ASKED).text
+    assert "ran out of time" in page
+    assert "Go on from the last one" in page
+
+
 def test_an_empty_answer_says_what_to_look_at(home: str, browser: Client, runtime: FakeGateway):
     runtime.answers[ListMessages] = MessageList(messages=())
     page = browser.get(home, ASKED).text

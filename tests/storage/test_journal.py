@@ -55,7 +55,7 @@ def step(
 async def test_a_query_sees_everything_published_before_it(journal):
     for i in range(50):
         journal.published(message(FIRST_SEQ + i), [("reader", 1)], "success")
-        found = await journal.list_messages(query())
+        found = (await journal.list_messages(query())).messages
         assert [m.message_id for m in found] == [
             message(FIRST_SEQ + n).message_id for n in range(i + 1)
         ]
@@ -64,7 +64,7 @@ async def test_a_query_sees_everything_published_before_it(journal):
 async def test_a_row_of_the_list_says_what_a_person_needs(journal):
     sent = message(retain=True, qos=2, payload=b"12345")
     journal.published(sent, [], "success")
-    (found,) = await journal.list_messages(query("plant/+/temperature"))
+    (found,) = (await journal.list_messages(query("plant/+/temperature"))).messages
     assert found == MessageSummary(
         message_id=f"00{FIRST_SEQ:014X}",
         topic="plant/7/temperature",
@@ -207,7 +207,7 @@ async def test_a_limit_is_never_more_than_1024(journal):
     for i in range(1_100):
         journal.published(message(FIRST_SEQ + i, topic=f"t/{i}"), [], "success")
         journal.event(event(NOW_MS))
-    assert len(await journal.list_messages(query(limit=5_000))) == 1024
+    assert len((await journal.list_messages(query(limit=5_000))).messages) == 1024
     assert len(await journal.list_events("", 0, 0, 5_000)) == 1024
 
 
@@ -232,7 +232,9 @@ async def test_memory_keeps_the_newest_within_its_bounds():
 
 
 async def ids(journal: MemoryJournal) -> list[int]:
-    return [int(m.message_id, 16) - FIRST_SEQ for m in await journal.list_messages(query())]
+    return [
+        int(m.message_id, 16) - FIRST_SEQ for m in (await journal.list_messages(query())).messages
+    ]
 
 
 async def test_a_journal_that_is_not_open_says_so(tmp_path):

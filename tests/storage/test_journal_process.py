@@ -125,7 +125,7 @@ async def test_an_indexer_that_stands_still_holds_up_neither_queries_nor_memory(
     journal = SegmentJournal(tmp_path / "journal", max_lag_bytes=100_000)
     await journal.open()
     journal.published(message(FIRST_SEQ), [], "success")
-    assert len(await journal.list_messages(EVERYTHING)) == 1
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 1
     monkeypatch.setattr(segment_journal, "SYNC_S", 0.1)
     pid = await indexer_pid(journal)
     os.kill(pid, signal.SIGSTOP)
@@ -133,7 +133,7 @@ async def test_an_indexer_that_stands_still_holds_up_neither_queries_nor_memory(
         for i in range(1, 50):
             journal.published(message(FIRST_SEQ + i, payload=b"x" * 10_000), [], "success")
             journal._flush()
-        assert len(await journal.list_messages(EVERYTHING)) == 1
+        assert len((await journal.list_messages(EVERYTHING)).messages) == 1
         assert 100_000 < journal.lag_bytes() < 200_000
         assert journal.dropped() > 30
         assert "too far behind" in caplog.text
@@ -142,7 +142,7 @@ async def test_an_indexer_that_stands_still_holds_up_neither_queries_nor_memory(
     await until(lambda: journal.lag_bytes() == 0)
     before = journal.dropped()
     journal.published(message(FIRST_SEQ + 100), [], "success")
-    assert len(await journal.list_messages(EVERYTHING)) == 51 - before
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 51 - before
     assert journal.dropped() == before
     await journal.close()
 
@@ -168,7 +168,7 @@ async def test_an_indexer_that_cannot_be_started_is_tried_again(tmp_path, monkey
     journal.published(message(), [], "success")
     journal._flush()
     await until(lambda: journal.lag_bytes() == 0)
-    assert len(await journal.list_messages(EVERYTHING)) == 1
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 1
     await journal.close()
 
 
@@ -180,7 +180,7 @@ async def test_a_closed_journal_opens_where_it_stopped(tmp_path):
         await journal.close()
     journal = SegmentJournal(tmp_path / "journal")
     await journal.open()
-    assert len(await journal.list_messages(EVERYTHING)) == 3
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 3
     await journal.close()
 
 
@@ -190,7 +190,7 @@ async def test_retention_reaches_the_indexer_and_its_successors(journal, tmp_pat
     old, new = now_us - 10 * layout.HOUR_US, now_us
     for seq in (old, new):
         journal.published(message(seq), [], "success")
-    assert len(await journal.list_messages(EVERYTHING)) == 2
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 2
     journal.set_retention(3600)
     folder = tmp_path / "journal"
     await until(lambda: len(layout.hours(folder)) == 1)
@@ -199,7 +199,7 @@ async def test_retention_reaches_the_indexer_and_its_successors(journal, tmp_pat
     journal.published(message(new + 1), [], "success")
     journal._flush()
     await until(lambda: journal.lag_bytes() == 0)
-    found = await journal.list_messages(EVERYTHING)
+    found = (await journal.list_messages(EVERYTHING)).messages
     assert [int(m.message_id, 16) for m in found] == [new, new + 1]
 
 
@@ -213,7 +213,7 @@ async def test_f03_on_a_full_disk_records_are_dropped_and_counted_and_the_broker
 ):
     caplog.set_level(logging.INFO)
     journal.published(message(FIRST_SEQ), [], "success")
-    assert len(await journal.list_messages(EVERYTHING)) == 1
+    assert len((await journal.list_messages(EVERYTHING)).messages) == 1
     real = os.pwrite
 
     def full(descriptor: int, data: bytes, offset: int) -> int:
@@ -231,7 +231,7 @@ async def test_f03_on_a_full_disk_records_are_dropped_and_counted_and_the_broker
     assert caplog.text.count("No space left on device") == 1
     monkeypatch.undo()
     journal.published(message(FIRST_SEQ + 9), [], "success")
-    found = await journal.list_messages(EVERYTHING)
+    found = (await journal.list_messages(EVERYTHING)).messages
     assert [int(m.message_id, 16) for m in found] == [FIRST_SEQ, FIRST_SEQ + 9]
     assert "is written again" in caplog.text
 

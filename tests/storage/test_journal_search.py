@@ -123,7 +123,8 @@ def test_what_was_found_in_time_is_the_answer_when_the_time_is_up(bench, monkeyp
     instants = iter([0.0] * 5)
     monkeypatch.setattr(time, "monotonic", lambda: next(instants, 99.0))
     found = Search(bench.folder).list_messages(MessageQuery("plant/7/temperature", 0, 100))
-    seqs = [int(row.message_id, 16) for row in found]
+    seqs = [int(row.message_id, 16) for row in found.messages]
+    assert not found.complete
     assert 0 < len(seqs) < 6
     assert seqs == [FIRST_SEQ + i for i in range(len(seqs))], "the oldest, none left out between"
 

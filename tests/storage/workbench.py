@@ -52,7 +52,9 @@ class Bench:
             pass
 
     def found(self, topic_filter: str = "#", from_ms: int = 0, limit: int = 1024) -> list[int]:
-        rows = Search(self.folder).list_messages(MessageQuery(topic_filter, from_ms, limit))
+        rows = (
+            Search(self.folder).list_messages(MessageQuery(topic_filter, from_ms, limit)).messages
+        )
         return [int(row.message_id, 16) for row in rows]
 
     def close(self) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from broker_runtime.codec.topics import has_wildcard, matches
-from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
+from broker_runtime.contract.queries import (
+    ClientEvent,
+    Message,
+    MessageList,
+    MessageSummary,
+    TraceStep,
+)
 from broker_runtime.storage.base import MessageQuery, StorageError, StoredMessage
 from broker_runtime.storage.descriptions import detail_of, place_of, trace_of
 from broker_runtime.storage.journal import layout
@@ -52,7 +58,7 @@ class Search:
         self._folder = folder
         self._budget_s = budget_s
 
-    def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    def list_messages(self, query: MessageQuery) -> MessageList:
         """See ``base.Journal.list_messages``.
 
         When the time is up, what was found so far is the answer: the oldest matches, none left out
@@ -63,6 +69,7 @@ class Search:
         """
         limit = min(query.limit, MAX_ROWS)
         found: list[MessageSummary] = []
+        complete = True
         deadline_s = time.monotonic() + self._budget_s
         for hour, path in layout.hours(self._folder):
             if len(found) >= limit:
@@ -77,6 +84,7 @@ class Search:
                             break
             except _TimeIsUp as error:
                 if found:
+                    complete = False
                     break
                 raise StorageError(
                     f"no message under {query.topic_filter!r} was found within "
@@ -84,7 +92,7 @@ class Search:
                 ) from error
             except sqlite3.Error as error:
                 _raise_unless_gone(path, error)
-        return found
+        return MessageList(messages=tuple(found), complete=complete)
 
     def get_message(self, message_id: str) -> Message | None:
         """See ``base.Journal.get_message``."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
+from broker_runtime.contract.queries import ClientEvent, Message, MessageList, TraceStep
 from broker_runtime.storage.base import MessageQuery, StorageError, StoredMessage
 from broker_runtime.storage.descriptions import Step
 from broker_runtime.storage.journal import layout
@@ -144,7 +144,7 @@ class SegmentJournal:
 
     # Queries
 
-    async def list_messages(self, query: MessageQuery) -> list[MessageSummary]:
+    async def list_messages(self, query: MessageQuery) -> MessageList:
         """See ``base.Journal.list_messages``."""
         await self._catch_up()
         return await self._read(lambda: self._search.list_messages(query))
