@@ -20,8 +20,8 @@ from monitoring.selectors.metrics import (
 
 @presents("DescribeMessageByTopic")
 def described_messages(actor: Actor, answer: MessageList) -> dict[str, Any]:
-    """``DescribeMessageByTopicResponse``; ``Qos`` is text there. ``Complete`` is ours: false when the
-    search ran out of time, so that later messages may exist.
+    """``DescribeMessageByTopicResponse``; ``Qos`` is text there. ``Complete`` is ours: false when
+    the search ran out of time, so that later messages may exist.
     """
     return {
         "Data": [
