@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from urllib3.exceptions import HTTPError
 
+from clusters.models import Node
 from console.core.tasks import PULSE_KEY
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,22 @@ PROCESSES = ("worker", "beat")
 """What the supervisor must run beside the runtimes; the web process is the one that answers."""
 STATUS_MAX_AGE_S = 10
 """The supervisor writes each second; an older file means that it is gone."""
+
+
+ASKED_AT_ONCE = 16
+READY_TIMEOUT_S = 1.0
+
+_http = urllib3.PoolManager(maxsize=ASKED_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedNode:
+    """A node that should run, and whether it should serve clients by now."""
+
+    node_id: str
+    host: str
+    port: int
+    is_serving: bool
 
 
 @require_safe
@@ -44,7 +64,7 @@ def find_missing(home: Path, *, now_s: float) -> dict[str, str]:
         home: Folder of the installation; its ``run/supervisor.json`` says what runs.
     """
     missing: dict[str, str] = {}
-    wanted: list[str] = []
+    wanted: list[WantedNode] = []
     for part, check in (("database", lambda: wanted.extend(_wanted_nodes())), ("valkey", _ping)):
         reason = _reason(part, check)
         if reason:
@@ -52,10 +72,12 @@ def find_missing(home: Path, *, now_s: float) -> dict[str, str]:
     processes = _processes(home, now_s=now_s)
     if processes is None:
         return {**missing, "supervisor": "does not report"}
-    for name in (*PROCESSES, *wanted):
+    for name in (*PROCESSES, *(node.node_id for node in wanted)):
         state = str(processes.get(name, {}).get("state", "absent"))
         if state != "running":
             missing[name] = state
+    serving = [node for node in wanted if node.is_serving and node.node_id not in missing]
+    missing |= dict.fromkeys(_unready(serving), "not ready")
     if not missing.keys() & {"valkey", *PROCESSES} and _is_idle(processes, now_s=now_s):
         missing["worker"] = "does not work"
     return missing
@@ -70,11 +92,31 @@ def _reason(part: str, check: Callable[[], None]) -> str:
     return ""
 
 
-def _wanted_nodes() -> list[str]:
-    """Nodes that should run. Plain SQL: the same question that the supervisor asks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT node_id FROM clusters_node WHERE desired_state = 'running'")
-        return [str(row[0]) for row in cursor.fetchall()]
+def _wanted_nodes() -> list[WantedNode]:
+    """Nodes that should run; those of clusters that are being made need not serve yet."""
+    rows = Node.objects.filter(desired_state=Node.DesiredState.RUNNING).select_related("cluster")
+    return [
+        WantedNode(row.node_id, row.control_host, row.control_port, row.cluster.is_serving)
+        for row in rows
+    ]
+
+
+def _unready(nodes: Sequence[WantedNode]) -> list[str]:
+    """Nodes whose process runs and that do not serve clients; all are asked at once."""
+    if not nodes:
+        return []
+    with ThreadPoolExecutor(max_workers=min(len(nodes), ASKED_AT_ONCE)) as threads:
+        answers = threads.map(_is_ready, nodes)
+        return [node.node_id for node, ready in zip(nodes, answers, strict=True) if not ready]
+
+
+def _is_ready(node: WantedNode) -> bool:
+    address = f"http://{node.host}:{node.port}/v1/ready"
+    try:
+        answer = _http.request("GET", address, timeout=READY_TIMEOUT_S, retries=False)
+    except HTTPError:
+        return False
+    return answer.status == 200
 
 
 def _ping() -> None:

@@ -34,7 +34,7 @@ function dispatch(message) {
   }
 }
 
-/** What happened while the line was down is not sent again: every part that listens fetches itself. */
+/** What happened before the line was up, since the page was made too, is not sent again: every part fetches itself. */
 function catchUp() {
   const names = new Set();
   for (const part of document.querySelectorAll('[hx-trigger*="live:"]')) {
@@ -52,7 +52,7 @@ function connect() {
   socket = mine;
   mine.addEventListener("open", () => {
     if (mine !== socket) return;
-    if (failures > 0) catchUp();
+    catchUp();
     failures = 0;
     show("live");
   });

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +50,66 @@ def report(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_nothing_is_missing_when_everything_runs(report: Callable[..., Path]) -> None:
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that is taken and where nobody answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def runtime_says() -> Iterator[Callable[[int], int]]:
+    """Starts the control API of a runtime that says 200 or 503; returns its port."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int) -> int:
+        class Readiness(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                assert self.path == "/v1/ready"
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                """Not on the terminal."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Readiness)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return int(server.server_address[1])
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_nothing_is_missing_when_everything_runs(
+    report: Callable[..., Path], runtime_says: Callable[[int], int]
+) -> None:
     cluster = make_cluster("100000000001")
+    Node.objects.update(control_port=runtime_says(200))
+    home = report(**{f"{cluster.public_id}-n0": "running"})
+    assert find_missing(home, now_s=NOW_S) == {}
+
+
+def test_a_runtime_that_runs_and_does_not_serve_is_named(
+    report: Callable[..., Path], runtime_says: Callable[[int], int], silent_port: int
+) -> None:
+    refusing, silent = make_cluster("100000000001"), make_cluster("100000000001")
+    Node.objects.filter(cluster=refusing).update(control_port=runtime_says(503))
+    Node.objects.filter(cluster=silent).update(control_port=silent_port)
+    names = [f"{cluster.public_id}-n0" for cluster in (refusing, silent)]
+    home = report(**dict.fromkeys(names, "running"))
+    assert find_missing(home, now_s=NOW_S) == dict.fromkeys(names, "not ready")
+
+
+def test_a_runtime_of_a_cluster_in_the_making_need_not_serve_yet(
+    report: Callable[..., Path], silent_port: int
+) -> None:
+    cluster = make_cluster("100000000001", state=Cluster.State.CREATING)
+    Node.objects.update(control_port=silent_port)
     home = report(**{f"{cluster.public_id}-n0": "running"})
     assert find_missing(home, now_s=NOW_S) == {}
 
