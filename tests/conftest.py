@@ -11,10 +11,19 @@ from channels.layers import channel_layers, get_channel_layer
 from channels_redis.core import RedisChannelLayer
 from django.core.cache import cache
 from django.db import connections
+from django.utils import timezone, translation
 
 from clusters.models import Cluster
 from console.core.actors import Actor
 from tests.cast import acting, make_cluster, make_owner, make_sub_user, user_of
+
+
+@pytest.fixture(autouse=True)
+def plain_reader() -> Iterator[None]:
+    """The next test reads English and UTC: a request leaves its reader's choice on the thread."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture
