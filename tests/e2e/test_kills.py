@@ -140,7 +140,10 @@ def test_healthz_names_a_runtime_that_is_down(product: Product, plant: CloudClus
         answer = eventually(lambda: _incomplete(product), "/healthz sees it")
     finally:
         token.write_text(content)
-    assert answer == {"status": "unavailable", "missing": {plant.node_id: "waiting"}}
+    # Between two attempts it waits; in an attempt it runs and does not serve.
+    assert answer["status"] == "unavailable"
+    assert answer["missing"].keys() == {plant.node_id}
+    assert answer["missing"][plant.node_id] in ("waiting", "not ready")
     product.wait_until_healthy()
     eventually(lambda: accepts(plant.port), "the port is back")
 
