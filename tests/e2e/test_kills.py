@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,6 @@ def test_healthz_names_a_runtime_that_is_down(product: Product, plant: CloudClus
     eventually(lambda: accepts(plant.port), "the port is back")
 
 
-def _incomplete(product: Product) -> dict[str, object] | None:
+def _incomplete(product: Product) -> dict[str, Any] | None:
     status, body = product.healthz()
     return body if status == 503 else None
