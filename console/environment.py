@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+DATABASE_SCHEMES = ("postgresql", "postgres", "sqlite")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
 
 class EnvironmentInvalid(ValueError):
     """A variable holds a value that cannot be used; the message says what is allowed."""
@@ -49,7 +52,8 @@ class Environment:
         home = Path(variables.get("SIGNALBOX_HOME") or ".signalbox").expanduser().resolve()
         bind = variables.get("SIGNALBOX_BIND") or "127.0.0.1"
         port = _port("SIGNALBOX_PORT", variables.get("SIGNALBOX_PORT") or "8080")
-        redis_url = variables.get("REDIS_URL", "")
+        redis_url = _server("REDIS_URL", REDIS_SCHEMES, variables)
+        database_url = _server("DATABASE_URL", DATABASE_SCHEMES, variables)
         mqtt_bind = variables.get("SIGNALBOX_MQTT_BIND") or bind
         return cls(
             home=home,
@@ -58,7 +62,7 @@ class Environment:
             mqtt_ports=_port_range(variables.get("SIGNALBOX_MQTT_PORTS") or "1883-1983"),
             mqtt_bind=mqtt_bind,
             mqtt_host=variables.get("SIGNALBOX_MQTT_HOST") or _reachable(mqtt_bind),
-            database_url=variables.get("DATABASE_URL") or _sqlite_in(home),
+            database_url=database_url or _sqlite_in(home),
             redis_url=redis_url or f"unix://{private_socket(home)}",
             redis_is_private=not redis_url,
             allowed_hosts=_hosts(variables.get("SIGNALBOX_ALLOWED_HOSTS", ""), bind),
@@ -86,6 +90,16 @@ def private_socket(home: Path) -> Path:
 
 def _sqlite_in(home: Path) -> str:
     return f"sqlite:///{quote(str(home / 'console.sqlite3'))}"
+
+
+def _server(name: str, schemes: tuple[str, ...], variables: Mapping[str, str]) -> str:
+    url = variables.get(name, "")
+    if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        # Not repeated: it may hold a password, and this goes to a terminal or a log.
+        raise EnvironmentInvalid(
+            f"{name}: an address begins with one of {', '.join(f'{s}://' for s in schemes)}."
+        )
+    return url
 
 
 def _port(name: str, text: str) -> int:

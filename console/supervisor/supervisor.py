@@ -59,6 +59,7 @@ class Supervisor:
         self._woken = asyncio.Event()
         self._stop_asked = asyncio.Event()
         self._status_complaint = ""
+        self._new_owner: Owner | None = None
 
     async def run(self) -> None:
         """Start everything, keep it running until a signal, stop everything.
@@ -77,42 +78,42 @@ class Supervisor:
                     await (living if living.done() else keeping)
             finally:
                 await _cancel(living, stopping, keeping)
+                self._tell_password()
                 await self._stop()
 
     # Starting
 
     async def _live(self) -> None:
         """Start everything in order, then follow the desired nodes for ever."""
-        owner = await self._prepare()
+        await self._prepare()
         self._base += self._plan.console()
         self._want()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._announce(owner))
+            group.create_task(self._announce())
             group.create_task(self._follow_nodes())
 
-    async def _prepare(self) -> Owner | None:
+    async def _prepare(self) -> None:
         """Bring up the private Valkey and, at the same time, the database."""
         first_start = asyncio.create_task(self._first_start())
         try:
             if self._environment.redis_is_private:
                 await self._start_valkey()
-            return await first_start
+            await first_start
         finally:
             await _cancel(first_start)
 
-    async def _first_start(self) -> Owner | None:
+    async def _first_start(self) -> None:
         """Prepare the database, unless it is as the last start left it."""
         stamp = Stamp(self._home.run / "first_start", code=self._plan.folder)
         if await asyncio.to_thread(stamp.holds, self._database):
-            return None
-        owner = await run_first_start(
+            return
+        self._new_owner = await run_first_start(
             folder=self._plan.folder,
             variables=self._plan.variables,
             leash=self._leash,
             log_path=self._home.logs / "first_start.log",
         )
         await asyncio.to_thread(stamp.set, self._database)
-        return owner
 
     async def _start_valkey(self) -> None:
         socket = Path(self._environment.redis_url.removeprefix("unix://"))
@@ -128,7 +129,7 @@ class Supervisor:
                 f"  {self._home.logs / 'valkey.log'} says why; or set REDIS_URL to a server."
             ) from problem
 
-    async def _announce(self, owner: Owner | None) -> None:
+    async def _announce(self) -> None:
         """Say where the console is, as soon as it is there."""
         address = f"{self._environment.public_url}/"
         health = await self._first_good_health()
@@ -138,6 +139,11 @@ class Supervisor:
             self._say(f"Signalbox is up, but not complete: {address} answers {health.words}")
         else:
             self._say(f"Signalbox is ready: {address}")
+        self._tell_password()
+
+    def _tell_password(self) -> None:
+        """Show a generated password once, also where the start fails: it is kept nowhere."""
+        owner, self._new_owner = self._new_owner, None
         if owner is not None and owner.password:
             self._say(f"  Sign in as {owner.username} with the password {owner.password}")
             self._say("  It was generated now and is shown this once. Ctrl-C stops Signalbox.")

@@ -71,6 +71,22 @@ def test_a_port_that_is_none_is_refused_with_the_name_of_its_variable(name: str,
         Environment.load({name: text})
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATABASE_URL", "mysql://console:secret@db/console"),
+        ("DATABASE_URL", "console:secret@db"),
+        ("REDIS_URL", "http://:secret@cache"),
+        ("REDIS_URL", "secret@cache:6379"),
+        ("REDIS_URL", "redis+socket:///run/secret.sock"),
+    ],
+)
+def test_a_server_of_another_kind_is_refused_without_its_password(name: str, text: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=f"^{name}: ") as caught:
+        Environment.load({name: text})
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("text", "ports"), [("1883", range(1883, 1884)), ("1-3", range(1, 4))])
 def test_mqtt_ports_are_one_or_a_range(text: str, ports: range) -> None:
     assert Environment.load({"SIGNALBOX_MQTT_PORTS": text}).mqtt_ports == ports

@@ -237,6 +237,15 @@ def test_the_generated_password_is_shown_and_is_in_no_file(installation):
         assert "generated" not in path.read_text()
 
 
+def test_the_generated_password_is_shown_though_the_console_never_came_up(installation):
+    """It is kept nowhere: not said now, it would be lost, and the owner be locked out."""
+    supervisor = installation.start(BROKEN_WEB="1")
+    eventually(lambda: "web stopped with status 3" in installation.said())
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(DEADLINE_S) == 0
+    assert installation.said().count("owner with the password generated") == 1
+
+
 def test_a_stop_in_the_middle_of_the_start_stops_everything(installation):
     supervisor = installation.start()
     eventually(lambda: "is starting" in installation.said())
