@@ -294,7 +294,9 @@ class Handshake:
     def _adopt(self, session: Session, request: Request) -> None:
         """Put the terms of this connection into the session."""
         core, link, terms = self._core, request.link, request.terms
-        durable = terms.session_expiry_s > 0
+        # One that is resumed stays durable to the end of this connection, whatever the new expiry
+        # [MQTT-3.1.2-5]: the log holds what waits for it.
+        durable = terms.session_expiry_s > 0 or session.durable
         if session.subscriptions and (session.host != link.host or session.durable != durable):
             core.routes.all_changed()  # what it may receive, or how, can differ from now on
         session.identity = request.identity

@@ -49,6 +49,30 @@ async def test_a_durable_session_gets_what_came_while_it_was_away(stage, version
     assert stage.count("dropped_offline_qos_0") == 5
 
 
+@pytest.mark.parametrize("how", ["away", "in flight"])
+async def test_a_session_resumed_without_expiry_still_gets_what_waited(stage, how):
+    """[MQTT-3.1.2-5]: the expiry of a CONNECT rules what comes after its connection, not before."""
+    await away(stage, qos=2, version=5)
+    ben = await stage.client("ben")
+    if how == "in flight":
+        anna = await back(stage, version=5)
+        for qos in (1, 2):
+            await ben.publish("a/b", b"%d" % qos, qos)
+        assert [m.qos for m in anna.take(p.Publish)] == [1, 2]
+        await anna.vanish()
+    else:
+        for qos in (1, 2):
+            await ben.publish("a/b", b"%d" % qos, qos)
+    anna = await stage.client("anna", version=5, clean=False)
+    assert anna.session_present
+    assert await anna.receive() == [("a/b", b"1", 1), ("a/b", b"2", 2)]
+    await ben.publish("a/b", b"live", 2)
+    assert await anna.receive() == [("a/b", b"live", 2)]
+    await anna.vanish()
+    anna = await stage.client("anna", version=5, clean=False)
+    assert not anna.session_present
+
+
 async def test_a_clean_session_starts_and_ends_with_nothing(stage):
     await away(stage)
     anna = await stage.client("anna", clean=True)
