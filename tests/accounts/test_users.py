@@ -254,3 +254,15 @@ def test_bad_input_is_refused_with_its_code_and_changes_nothing(
         FORMS[action].from_parameters(parameters).perform(owner)
     assert caught.value.full_code == code
     assert list(User.objects.values()) == before
+
+
+def test_a_new_remark_gives_no_old_password_back(owner: Actor) -> None:
+    """SECURITY C13: what was read before another change must not undo that change."""
+    read_before = create_sub_user(owner, username="ada", password=PASSWORD)
+    modify_sub_user(owner, user=user_of(acting(read_before)), enabled=False, password=PASSWORD * 2)
+
+    modify_sub_user(owner, user=read_before, remark="night shift")
+
+    now = User.objects.get(pk=read_before.pk)
+    assert check_password(PASSWORD * 2, now.password)
+    assert (now.is_active, now.remark) == (False, "night shift")

@@ -41,11 +41,12 @@ def create_sub_user(actor: Actor, *, username: str, password: str = "", remark: 
 
     Without a password it can only use API keys.
     """
+    # Locked before anything is looked at, so that two at once are checked one after the other.
+    owner = User.objects.select_for_update().get(uin=actor.account_uin)
     if User.objects.filter(username=username).exists():
         raise AlreadyExists(
             _("The user name %(name)s is taken.") % {"name": username}, field="username"
         )
-    owner = User.objects.select_for_update().get(uin=actor.account_uin)
     if owner.sub_users.count() >= MAX_SUB_USERS:
         raise LimitExceeded(
             _("An account may have %(most)s sub-users and has them all.") % {"most": MAX_SUB_USERS}
@@ -77,14 +78,18 @@ def modify_sub_user(
     """Enable, disable, or give a new password; sessions end at once (SECURITY C13, ASVS 7.4)."""
     require_other(actor, user)
     require_power_over(actor, user)
+    changed = []  # only these are written: ``user`` may be older than another change
     if enabled is not None:
         user.is_active = enabled
+        changed.append("is_active")
     if password:
         check_password_rules(password, user)
         user.set_password(password)
+        changed.append("password")
     if remark is not None:
         user.remark = remark
-    user.save(update_fields=["is_active", "password", "remark"])
+        changed.append("remark")
+    user.save(update_fields=changed)
     _changed(actor)
     return user
 
