@@ -15,7 +15,7 @@ from console.accounts.models import ApiKey, PolicyAttachment, RightsPolicy, User
 from console.accounts.presets import PRESETS
 from console.core.actors import Actor
 from console.core.errors import InvalidParameterValue, ResourceNotFound, UnauthorizedOperation
-from console.core.rights import Resource
+from console.core.rights import Resource, parse_policy
 
 
 def user_resource(actor: Actor, parameters: Mapping[str, Any]) -> Resource:
@@ -125,6 +125,19 @@ def require_own_rights(actor: Actor, policies: Collection[str] | QuerySet[Any, s
                 "Ask the account's owner."
             )
             % {"who": actor.name, "policies": ", ".join(sorted(wanted))}
+        )
+
+
+def require_no_deny(actor: Actor, policy_name: str) -> None:
+    """Refuse to take away what limits a user: without it he may do more (SECURITY C9)."""
+    if _is_above_all(actor) or policy_name in PRESETS:
+        return
+    statements = parse_policy(find_policy(actor, policy_name).document)
+    if any(statement.effect == "deny" for statement in statements):
+        raise UnauthorizedOperation(
+            _("Rights policy %(name)s denies something. Only the account's owner takes it away.")
+            % {"name": policy_name},
+            field="policy_name",
         )
 
 

@@ -241,3 +241,17 @@ def test_a_name_of_the_wrong_alphabet_is_refused(owner: Actor, name: str) -> Non
 def test_a_document_that_the_evaluator_refuses_never_gets_in_by_the_action(owner: Actor) -> None:
     with pytest.raises(InvalidParameterValue):
         create_rights_policy(owner, policy_name="x", policy_document={"version": "2.0"})
+
+
+def test_only_the_owner_takes_a_deny_away(owner: Actor, keeper: Actor) -> None:
+    """SECURITY C9: without it the user may do more, perhaps more than who took it away."""
+    create_rights_policy(owner, policy_name="all", policy_document=policy("mqtt:*"))
+    create_rights_policy(owner, policy_name="no", policy_document=policy("mqtt:*", effect="deny"))
+    limited = make_sub_user(user_of(owner), "all", "no", username="limited")
+
+    with pytest.raises(UnauthorizedOperation):
+        detach_rights_policy(keeper, user=limited, policy_name="no")
+    detach_rights_policy(keeper, user=limited, policy_name="all")
+    detach_rights_policy(owner, user=limited, policy_name="no")
+
+    assert not limited.attachments.exists()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from console.accounts.models import PolicyAttachment, RightsPolicy, User
 from console.accounts.presets import PRESETS
 from console.accounts.resources import (
+    require_no_deny,
     require_other,
     require_own_rights,
     require_policy,
@@ -106,5 +107,6 @@ def detach_rights_policy(actor: Actor, *, user: User, policy_name: str) -> None:
             % {"user": user.username, "name": policy_name[:64]},
             field="policy_name",
         )
+    require_no_deny(actor, policy_name)
     found.delete()
     announce("accounts-changed", account=actor.account_uin)
