@@ -8,7 +8,12 @@ from authn.models import MqttUser
 from authn.passwords import generated_password, set_password
 from authn.resources import find_user
 from clusters.models import Cluster
-from clusters.resources import change_configuration, cluster_resource, require_settled
+from clusters.resources import (
+    change_configuration,
+    cluster_resource,
+    lock_cluster,
+    require_settled,
+)
 from console.core.actions import action
 from console.core.actors import Actor
 from console.core.errors import AlreadyExists
@@ -20,6 +25,7 @@ def create_user(
     actor: Actor, *, cluster: Cluster, username: str, password: str = "", remark: str = ""
 ) -> MqttUser:
     """Create a user; an empty password is generated (CONTRACT A4)."""
+    cluster = lock_cluster(cluster)  # two at once must not both find the name free
     require_settled(cluster)
     if cluster.mqtt_users.filter(username=username).exists():
         raise AlreadyExists(

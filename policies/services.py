@@ -9,7 +9,12 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from clusters.models import Cluster
-from clusters.resources import change_configuration, cluster_resource, require_settled
+from clusters.resources import (
+    change_configuration,
+    cluster_resource,
+    lock_cluster,
+    require_settled,
+)
 from console.core.actions import action
 from console.core.actors import Actor
 from console.core.errors import FailedOperation, LimitExceeded
@@ -36,6 +41,7 @@ def create_authorization_policy(
     remark: str = "",
 ) -> AuthorizationPolicy:
     """Create a policy (CONTRACT Z6); without a priority it is checked last."""
+    cluster = lock_cluster(cluster)  # two at once must not both find the last place free
     require_settled(cluster)
     _require_room(cluster)
     policy = AuthorizationPolicy(
@@ -63,7 +69,8 @@ def modify_authorization_policy(
     actor: Actor, /, *, cluster: Cluster, id: int, **changes: Any
 ) -> AuthorizationPolicy:
     """Change what is given; the keywords are those of ``create_authorization_policy``."""
-    policy = find_policy(cluster, id)
+    # Read under the lock: the whole row is written back, and with it what another change wrote.
+    policy = find_policy(lock_cluster(cluster), id)
     if "policy_name" in changes:
         changes["name"] = changes.pop("policy_name")
     for name, value in changes.items():

@@ -9,7 +9,12 @@ from django.utils.translation import gettext as _
 from clusters.gateway import Published, PublishMessage
 from clusters.models import Cluster
 from clusters.nodes import order
-from clusters.resources import change_configuration, cluster_resource, require_settled
+from clusters.resources import (
+    change_configuration,
+    cluster_resource,
+    lock_cluster,
+    require_settled,
+)
 from console.core.actions import action
 from console.core.actors import Actor
 from console.core.errors import AlreadyExists, InvalidParameterValue, LimitExceeded
@@ -24,6 +29,7 @@ CONSOLE_MESSAGE_BYTES = 4096
 @action("CreateTopic", resource=cluster_resource, kind="change")
 def create_topic(actor: Actor, *, cluster: Cluster, topic: str, remark: str = "") -> Topic:
     """Create a first-level topic (CONTRACT T3–T6)."""
+    cluster = lock_cluster(cluster)  # two at once must not both find the last place free
     require_settled(cluster)
     if cluster.topics.filter(name=topic).exists():
         raise AlreadyExists(

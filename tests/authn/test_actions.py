@@ -10,7 +10,9 @@ import pytest
 
 from authn.models import MqttUser
 from authn.passwords import password_of
+from authn.services import create_user
 from clusters.models import Cluster
+from clusters.resources import InstanceNotReady
 from console.core.actors import Actor
 from console.core.models import AuditEntry
 from console.core.secrets import SecretUnreadable
@@ -163,3 +165,13 @@ def test_users_are_found_by_part_of_the_name(owner: Actor, running_cluster: Clus
     )
     assert page["TotalCount"] == 2
     assert len(page["Data"]) == 1
+
+
+def test_a_cluster_whose_creation_failed_meanwhile_gets_no_user(
+    owner: Actor, running_cluster: Cluster
+) -> None:
+    """SECURITY C24: two at once are judged one after the other, by the cluster as it then is."""
+    Cluster.objects.filter(pk=running_cluster.pk).update(state=Cluster.State.CREATE_FAILURE)
+
+    with pytest.raises(InstanceNotReady):
+        create_user(owner, cluster=running_cluster, username="sensor")

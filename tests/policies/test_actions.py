@@ -9,7 +9,9 @@ import pytest
 from clusters.models import Cluster
 from clusters.resources import cluster_created
 from console.core.actors import Actor
+from console.core.errors import LimitExceeded
 from policies.models import AuthorizationPolicy
+from policies.services import create_authorization_policy
 from tests.calls import call, refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -173,3 +175,15 @@ def test_a_new_cluster_allows_everything_only_when_asked_to(
 ) -> None:
     cluster_created.send(Cluster, cluster=running_cluster, allow_everything=asked_for)
     assert AuthorizationPolicy.objects.exists() is asked_for
+
+
+def test_the_quota_is_the_one_of_the_moment_of_creation(
+    owner: Actor, policy: AuthorizationPolicy
+) -> None:
+    """SECURITY C24: what was read before the action began may be old by then."""
+    Cluster.objects.filter(pk=policy.cluster.pk).update(max_policies=1)
+
+    with pytest.raises(LimitExceeded):
+        create_authorization_policy(
+            owner, cluster=policy.cluster, policy_name="second", effect="allow", actions=["pub"]
+        )

@@ -17,12 +17,12 @@ from clusters.gateway import (
 )
 from clusters.models import Cluster
 from console.core.actors import Actor, system_actor
-from console.core.errors import UnauthorizedOperation
+from console.core.errors import LimitExceeded, UnauthorizedOperation
 from console.core.models import AuditEntry
 from tests.calls import call, refused
 from tests.cast import FakeGateway
 from topics.models import Topic
-from topics.services import register_topics
+from topics.services import create_topic, register_topics
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -302,3 +302,14 @@ def test_topics_that_the_runtime_created_are_taken_up_once(plant: Topic) -> None
 def test_only_the_product_itself_registers_topics(owner: Actor, running_cluster: Cluster) -> None:
     with pytest.raises(UnauthorizedOperation):
         register_topics(owner, cluster=running_cluster, names=["fresh"])
+
+
+def test_the_quota_is_the_one_of_the_moment_of_creation(
+    owner: Actor, running_cluster: Cluster
+) -> None:
+    """SECURITY C24: what was read before the action began may be old by then."""
+    Topic.objects.create(cluster=running_cluster, name="plant")
+    Cluster.objects.filter(pk=running_cluster.pk).update(max_topics=1)
+
+    with pytest.raises(LimitExceeded):
+        create_topic(owner, cluster=running_cluster, topic="home")
