@@ -179,10 +179,16 @@ def describe_instance_progress(actor: Actor, *, cluster: Cluster) -> InstancePro
 
 @action("DescribeInstanceJobs", resource=_listable, kind="read")
 def describe_instance_jobs(actor: Actor, *, limit: int = 20) -> tuple[Job, ...]:
-    """The newest jobs on clusters; who may list only some clusters sees the jobs on these."""
+    """The newest jobs on clusters that the actor may list. Those on clusters that are gone are for
+    who may list all of the account's.
+    """
     jobs = Job.objects.filter(account_uin=actor.account_uin, kind__in=STEPS)
-    if not actor.may("mqtt:DescribeInstanceList", account_resource(actor, {})):
-        jobs = jobs.filter(subject__in=[c.public_id for c in _visible(actor, _mine(actor))])
+    visible = {cluster.public_id for cluster in _visible(actor, _mine(actor))}
+    if actor.may("mqtt:DescribeInstanceList", account_resource(actor, {})):
+        existing = set(_mine(actor).values_list("public_id", flat=True))
+        jobs = jobs.exclude(subject__in=existing - visible)
+    else:
+        jobs = jobs.filter(subject__in=visible)
     return tuple(jobs[:limit])
 
 
