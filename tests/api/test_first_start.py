@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import OperationalError
 
 from console.accounts.credentials import find_credential
 from console.accounts.models import ApiKey, User
@@ -118,6 +120,19 @@ def test_what_cannot_be_used_is_refused_with_the_variable_and_nobody_is_made(
     assert lines[0]["event"] == "refused"
     assert re.search(words, lines[0]["message"])
     assert not User.objects.exists()
+
+
+def test_a_database_that_is_away_is_refused_with_the_variable(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OperationalError("connection refused\n")
+
+    monkeypatch.setattr(MigrationExecutor, "__init__", refuse)
+    status, (line,) = first_start()
+    assert status == 1
+    assert line["event"] == "refused"
+    assert re.fullmatch(r".*: connection refused\n  DATABASE_URL says .*", line["message"])
 
 
 def test_who_holds_the_machine_gives_a_lost_password_anew(environment: Any) -> None:

@@ -14,7 +14,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -23,7 +23,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.utils import DatabaseError, OperationalError
+from django.db.utils import DatabaseError
 
 from console.accounts.credentials import account_owner
 from console.accounts.models import User
@@ -37,6 +37,7 @@ ADVISORY_LOCK = 0x51_67_6E_61_6C
 SECRET_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MIN_SECRET_KEY, MAX_SECRET_KEY = 16, 128
 EXIT_REFUSED = 1
+WHERE_IT_IS = "DATABASE_URL says where it is; without it, console.sqlite3 in SIGNALBOX_HOME."
 
 
 class Refused(Exception):
@@ -68,9 +69,10 @@ class Command(BaseCommand):
                     self._create_owner(environment)
                 elif options["new_password"]:
                     self._reset_password(owner)
-        except (Refused, OperationalError, DatabaseError) as error:
-            self._say(event="refused", message=str(error))
-            sys.exit(EXIT_REFUSED)
+        except Refused as error:
+            self._refuse(str(error))
+        except DatabaseError as error:
+            self._refuse(f"The database cannot be used: {str(error).strip()}\n  {WHERE_IT_IS}")
 
     def _create_owner(self, environment: Environment) -> None:
         password = environment.owner_password or new_password()
@@ -88,6 +90,10 @@ class Command(BaseCommand):
         password = new_password()
         reset_owner_password(system_actor(owner.uin), password=password)
         self._say(event="password_reset", username=owner.username, password=password)
+
+    def _refuse(self, message: str) -> NoReturn:
+        self._say(event="refused", message=message)
+        sys.exit(EXIT_REFUSED)
 
     def _say(self, **line: str) -> None:
         self.stdout.write(json.dumps(line))
