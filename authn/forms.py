@@ -17,6 +17,7 @@ from console.core.fields import (
     limit_field,
     name_validator,
     offset_field,
+    refuse_zeros,
     remark_field,
 )
 
@@ -49,6 +50,7 @@ class UsernamesField(forms.Field):
             raise ValidationError(_("a list of usernames is needed."))
         if len(names) > 100:
             raise ValidationError(_("at most 100 usernames."))
+        refuse_zeros(*names)
         return names
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 MAX_FILTER_VALUES = 10
@@ -66,6 +66,7 @@ def _entry(item: Any, name_key: str, values_key: str) -> tuple[str, list[str]]:
             _("%(name)s must hold 1 to %(most)s values."),
             params={"name": values_key, "most": MAX_FILTER_VALUES},
         )
+    refuse_zeros(name, *values)
     return name, values
 
 
@@ -87,6 +88,7 @@ class TagsField(forms.Field):
                 raise ValidationError(
                     _("a tag key has 1 to 127 characters, a tag value at most 255.")
                 )
+            refuse_zeros(key, text)
             if key in tags:
                 raise ValidationError(_("tag key %(key)s is given twice."), params={"key": key})
             tags[key] = text
@@ -113,6 +115,12 @@ def _pairs_of_objects(items: Sequence[Any]) -> list[tuple[str, str]]:
             raise ValidationError(_("TagKey and TagValue must be texts."))
         pairs.append((key, value))
     return pairs
+
+
+def refuse_zeros(*texts: str) -> None:
+    """Refuse a zero character, as ``CharField`` does: PostgreSQL fails on it (SECURITY C17)."""
+    for text in texts:
+        ProhibitNullCharactersValidator()(text)
 
 
 def remark_field() -> forms.CharField:

@@ -17,7 +17,7 @@ def strict_loads(text: str | bytes) -> Any:
 
     Raises:
         JsonInvalid: no JSON, a key twice in one object (DECISIONS 4), NaN or Infinity, lone
-            surrogates, nested deeper than ``MAX_DEPTH``.
+            surrogates, zero characters, nested deeper than ``MAX_DEPTH``.
     """
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -64,5 +64,7 @@ def _check(value: Any, *, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
+    if "\0" in text:  # PostgreSQL stores none, neither as text nor in JSON
+        raise JsonInvalid("a text holds a zero character")
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise JsonInvalid("a text holds half of a surrogate pair")

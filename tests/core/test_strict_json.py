@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.core.strict_json import MAX_DEPTH, JsonInvalid, strict_loads
 
-TEXTS = st.text(alphabet=st.characters(codec="utf-8"))
+TEXTS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, width=32) | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
@@ -47,6 +47,8 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
         ("[-Infinity]", "-Infinity is no JSON"),
         (r'"\ud800"', "surrogate"),
         (r'{"\udfff": 1}', "surrogate"),
+        (r'{"a": "b\u0000"}', "zero character"),
+        (r'{"a\u0000": 1}', "zero character"),
         (b"\xff", "not UTF-8 at byte 0"),
         (b"\xef\xbb\xbf{}", "BOM"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "nested deeper"),
