@@ -300,3 +300,11 @@ async def test_a_page_that_left_hears_nothing_and_leaves_nothing_behind(
     connection = live_layer.connection(0)
     group_key = live_layer._group_key(account_group(user.account_uin))
     assert await connection.zcard(group_key) == 0
+
+
+async def test_a_socket_at_no_address_is_refused_like_any_other() -> None:
+    """SECURITY C20: a stranger's wrong address is no fault of ours that fills the log."""
+    socket = WebsocketCommunicator(application, "/ws/none/", headers=[(b"host", HOST.encode())])
+    accepted, _code = await socket.connect(timeout=DEADLINE_S)
+    assert not accepted
+    await socket.wait()
