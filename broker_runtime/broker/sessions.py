@@ -178,6 +178,8 @@ class Sessions:
         window.forget_waiting()
         for outgoing in kept:
             window.wait(outgoing)
+        # What was offered and only waited is offered again: no save may move the cursor over it.
+        session.progress.position = session.progress.cursor
 
     def _leave(self, session: Session, away_s: float) -> None:
         """Start the clocks of a session without connection, or end it."""

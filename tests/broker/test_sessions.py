@@ -129,6 +129,24 @@ async def test_the_window_of_the_client_is_respected(stage):
     assert [payload for _, payload, _ in await anna.receive()] == [b"%d" % n for n in range(6)]
 
 
+async def test_what_waits_behind_a_released_message_is_not_lost_with_the_connection(stage):
+    """A released message fills the window of one, but does not hold back the cursor."""
+    one = p.Properties(session_expiry_s=3_600, receive_maximum=1)
+    anna = await stage.client("anna", version=5, clean=False, properties=one)
+    await anna.subscribe("a/#", 2)
+    ben = await stage.client("ben")
+    for number in range(3):
+        await ben.publish("a/b", b"%d" % number, 2)
+    (first,) = anna.take(p.Publish)
+    await anna.send(p.Ack(p.PUBREC, first.packet_id))
+    assert [a.packet_type for a in anna.take(p.Ack)] == [p.PUBREL]
+    await anna.vanish()
+    anna = await stage.client("anna", version=5, clean=False, properties=one)
+    assert [a.packet_type for a in anna.take(p.Ack)] == [p.PUBREL]
+    await anna.send(p.Ack(p.PUBCOMP, first.packet_id))
+    assert await anna.receive() == [("a/b", b"1", 2), ("a/b", b"2", 2)]
+
+
 async def test_a_take_over_closes_the_older_connection__S1(stage):
     old = await stage.client("anna", version=5)
     new = await stage.client("anna", version=5)
