@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 import pytest
@@ -15,7 +16,7 @@ def test_without_variables_everything_lies_in_one_folder_on_this_machine() -> No
     assert environment.home == Path(".signalbox").resolve()
     assert (environment.bind, environment.port) == ("127.0.0.1", 8080)
     assert environment.mqtt_ports == range(1883, 1984)
-    assert environment.database_url == f"sqlite:///{environment.home}/console.sqlite3"
+    assert environment.database_url == f"sqlite:///{quote(str(environment.home))}/console.sqlite3"
     assert environment.redis_is_private
     assert environment.public_url == "http://127.0.0.1:8080"
     assert environment.owner_password == ""
