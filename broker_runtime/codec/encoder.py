@@ -152,7 +152,7 @@ def _encode_connect(packet: packets.Connect, version: int) -> bytes:
 
 
 def _encode_connack(packet: packets.ConnAck, version: int) -> bytes:
-    flags = 1 if packet.session_present else 0
+    flags = 1 if packet.session_present and version > V31 else 0  # reserved in MQTT 3.1
     if version >= V5:
         block = write_properties(packet.properties, CONNACK)
         return _framed(0x20, bytes((flags, packet.reason)) + block)

@@ -34,6 +34,12 @@ def test_a_refused_connect_has_a_return_code_before_mqtt_5(reason, return_code):
     assert encode(ConnAck(reason=reason), 4) == bytes((0x20, 2, 0, return_code))
 
 
+@pytest.mark.parametrize(("version", "flags"), [(3, 0), (4, 1)])
+def test_only_3_1_1_and_later_are_told_that_there_was_a_session(version, flags):
+    """The byte is reserved in MQTT 3.1 (§3.2); [MQTT-3.2.2-2] of 3.1.1."""
+    assert encode(ConnAck(reason=0, session_present=True), version) == bytes((0x20, 2, flags, 0))
+
+
 def test_a_reason_without_a_return_code_cannot_be_said_before_mqtt_5():
     with pytest.raises(ValueError, match="no return code for reason 0x81"):
         encode(ConnAck(reason=0x81), 4)
