@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 BY_NAME = RateLimit(name="sign-in-name", most=10, window_s=300)
 BY_ADDRESS = RateLimit(name="sign-in-address", most=100, window_s=300)
+AUDITED_EXCESS = RateLimit(name="sign-in-excess", most=1, window_s=300)
+"""Rows that an address over a limit writes; else strangers fill the database as fast as they ask.
+"""
 
 
 def sign_in(request: HttpRequest, *, username: str, password: str) -> User:
@@ -57,6 +60,7 @@ def _count_attempt(request: HttpRequest, username: str) -> None:
     try:
         # Both are counted, whatever the first says.
         allowed = [BY_ADDRESS.take(source_ip(request)), BY_NAME.take(username)]
+        is_audited = all(allowed) or AUDITED_EXCESS.take(source_ip(request))
     except Exception:
         logger.exception("sign-in refused, the cache that counts attempts is away")
         raise ResourceUnavailable(
@@ -64,7 +68,8 @@ def _count_attempt(request: HttpRequest, username: str) -> None:
         ) from None
     if not all(allowed):
         error = RequestLimitExceeded(_("Too many attempts. Try again in five minutes."))
-        _write(request, "SignIn", None, username, refused_with=error.full_code)
+        if is_audited:
+            _write(request, "SignIn", None, username, refused_with=error.full_code)
         raise error
 
 

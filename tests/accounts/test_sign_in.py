@@ -280,3 +280,14 @@ def test_choosing_a_language_leads_to_no_other_site(browser: Client) -> None:
     """SECURITY C14."""
     answer = browser.post("/language/", {"language": "en", "next": "//evil.example/"})
     assert answer["Location"] == "/"
+
+
+def test_who_is_over_the_limit_does_not_fill_the_audit_trail(browser: Client, ada: User) -> None:
+    """SECURITY C25: strangers write one row of it for an address and window, whatever they send."""
+    for _attempt in range(100):
+        sign_in.BY_ADDRESS.take("192.0.2.20")
+    for number in range(5):
+        assert "RequestLimitExceeded" in send(browser, f"somebody-{number}", PASSWORD).text
+
+    refused = AuditEntry.objects.filter(action="cam:SignIn", code="RequestLimitExceeded")
+    assert refused.count() == 1
