@@ -22,8 +22,8 @@ FIRST_START_ONLY = (
     "SIGNALBOX_API_SECRET_KEY",
 )
 """Secrets that only the command of the first start needs."""
-CONSOLE_ONLY = ("SIGNALBOX_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
-"""Secrets that a runtime, which strangers talk to, shall not have."""
+CONSOLE_ONLY = ("SIGNALBOX_SECRET_KEY", "DATABASE_URL", "PGPASSWORD", "REDIS_URL")
+"""Secrets that a runtime, which strangers talk to, shall not have; ``PGPASSWORD`` is libpq's."""
 
 
 class Plan:

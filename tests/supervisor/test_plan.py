@@ -21,6 +21,7 @@ SECRETS = {
     "SIGNALBOX_SECRET_KEY": "ab" * 32,
     "DATABASE_URL": "postgresql://user:password@host/name",
     "REDIS_URL": "redis://:password@host",
+    "PGPASSWORD": "password of libpq",
 }
 
 
