@@ -92,7 +92,8 @@ def described_events(actor: Actor, answer: ClientEventList) -> dict[str, Any]:
                 "Reason": event.reason,
             }
             for event in answer.events
-        ]
+        ],
+        "Complete": answer.complete,
     }
 
 

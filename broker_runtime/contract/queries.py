@@ -189,6 +189,8 @@ class ClientEventList(msgspec.Struct, frozen=True, kw_only=True):
     """Events, newest first."""
 
     events: tuple[ClientEvent, ...]
+    complete: bool = True
+    """False: the time for the search was up; these are the newest, older ones may exist."""
 
 
 class ListClientEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,7 +13,6 @@ from broker_runtime.contract.commands import COMMANDS, KickClient, Kicked, Publi
 from broker_runtime.contract.queries import (
     QUERIES,
     Client,
-    ClientEvent,
     ClientEventList,
     ClientPage,
     GetClient,
@@ -81,7 +80,7 @@ class Records(Protocol):
 
     async def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
+    ) -> ClientEventList:
         """Events newest first."""
         ...
 
@@ -140,10 +139,9 @@ class Dispatch:
         _within("limit", query.limit, 1, MAX_LIST)
         _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
         _within("until_ms", query.until_ms, 0, MAX_INSTANT_MS)
-        events = await self._records.list_events(
+        return await self._records.list_events(
             query.client_id, query.from_ms, query.until_ms, query.limit
         )
-        return ClientEventList(events=tuple(events))
 
     async def _get_topic_activity(self, query: GetTopicActivity) -> TopicActivityList:
         _within("names", len(query.names), 0, MAX_NAMES)

@@ -17,7 +17,13 @@ from typing import Protocol
 
 import msgspec
 
-from broker_runtime.contract.queries import ClientEvent, Message, MessageList, TraceStep
+from broker_runtime.contract.queries import (
+    ClientEvent,
+    ClientEventList,
+    Message,
+    MessageList,
+    TraceStep,
+)
 
 Done = Callable[[Exception | None], None]
 
@@ -292,7 +298,7 @@ class Journal(Protocol):
 
     async def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
+    ) -> ClientEventList:
         """Events newest first; ``client_id`` empty = all, ``until_ms`` 0 = now."""
         ...
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from broker_runtime.codec.topics import matches
 from broker_runtime.contract.queries import (
     ClientEvent,
+    ClientEventList,
     Message,
     MessageList,
     MessageSummary,
@@ -123,7 +124,7 @@ class MemoryJournal:
 
     async def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
+    ) -> ClientEventList:
         """See ``base.Journal.list_events``."""
         matching = [
             event
@@ -133,7 +134,7 @@ class MemoryJournal:
             and (not until_ms or event.at_ms <= until_ms)
         ]
         newest_first = sorted(matching, key=lambda event: event.at_ms, reverse=True)
-        return newest_first[: min(limit, MAX_ROWS)]
+        return ClientEventList(events=tuple(newest_first[: min(limit, MAX_ROWS)]))
 
     def _find(self, message_id: str) -> _Entry | None:
         place = place_of(message_id)

@@ -25,6 +25,7 @@ from broker_runtime.contract.configuration import (
 from broker_runtime.contract.queries import (
     Client,
     ClientEvent,
+    ClientEventList,
     ClientPage,
     GetClient,
     GetTopicActivity,
@@ -225,8 +226,8 @@ class FakeRecords:
 
     async def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
-        return [self.event] if client_id in ("", "sensor-1") else []
+    ) -> ClientEventList:
+        return ClientEventList(events=(self.event,) if client_id in ("", "sensor-1") else ())
 
 
 class FakeNode:

@@ -133,10 +133,16 @@ def test_events_of_several_hours_come_newest_first_within_their_bounds(bench):
     instants = [NOW_MS + hour * layout.HOUR_MS for hour in range(5)]
     bench.write(events=[(at_ms, "c", "u", "a", "connected", "") for at_ms in instants])
     bench.index()
-    found = Search(bench.folder).list_events("", instants[1], instants[3], 100)
+    found = Search(bench.folder).list_events("", instants[1], instants[3], 100).events
     assert [event.at_ms for event in found] == [instants[3], instants[2], instants[1]]
-    newest = Search(bench.folder).list_events("c", 0, 0, 2)
+    newest = Search(bench.folder).list_events("c", 0, 0, 2).events
     assert [event.at_ms for event in newest] == [instants[4], instants[3]]
+
+
+def test_events_that_were_not_looked_at_in_time_are_said_to_be_missing(bench):
+    bench.write(events=[(NOW_MS, "c", "u", "a", "connected", "")])
+    bench.index()
+    assert not Search(bench.folder, budget_s=0).list_events("", 0, 0, 10).complete
 
 
 def test_an_hour_that_cannot_be_read_is_an_error_with_its_name(bench):

@@ -13,6 +13,7 @@ from typing import Any
 from broker_runtime.codec.topics import has_wildcard, matches
 from broker_runtime.contract.queries import (
     ClientEvent,
+    ClientEventList,
     Message,
     MessageList,
     MessageSummary,
@@ -109,11 +110,12 @@ class Search:
 
     def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
+    ) -> ClientEventList:
         """See ``base.Journal.list_events``; bounded in time like ``list_messages``."""
         limit = min(limit, MAX_ROWS)
         until_ms = until_ms or 2**63 - 1
         found: list[ClientEvent] = []
+        complete = True
         deadline_s = time.monotonic() + self._budget_s
         statement = _EVENTS_OF if client_id else _EVENTS
         for hour, path in reversed(layout.hours(self._folder)):
@@ -121,6 +123,9 @@ class Search:
                 break
             if hour > until_ms // layout.HOUR_MS:
                 continue
+            if time.monotonic() >= deadline_s:
+                complete = False
+                break
             bounds = (from_ms, until_ms, limit - len(found))
             try:
                 with closing(_open(path, deadline_s)) as connection:
@@ -129,11 +134,12 @@ class Search:
                     ).fetchall()
             except sqlite3.Error as error:
                 if time.monotonic() >= deadline_s:
+                    complete = False
                     break
                 _raise_unless_gone(path, error)
                 continue
             found += [_event(row) for row in rows]
-        return found
+        return ClientEventList(events=tuple(found), complete=complete)
 
     def _fetch(self, message_id: str) -> tuple[StoredMessage, str, bytes | None, list[Any]] | None:
         place = place_of(message_id)

@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from broker_runtime.contract.queries import ClientEvent, Message, MessageList, TraceStep
+from broker_runtime.contract.queries import (
+    ClientEvent,
+    ClientEventList,
+    Message,
+    MessageList,
+    TraceStep,
+)
 from broker_runtime.storage.base import MessageQuery, StorageError, StoredMessage
 from broker_runtime.storage.descriptions import Step
 from broker_runtime.storage.journal import layout
@@ -164,7 +170,7 @@ class SegmentJournal:
 
     async def list_events(
         self, client_id: str, from_ms: int, until_ms: int, limit: int
-    ) -> list[ClientEvent]:
+    ) -> ClientEventList:
         """See ``base.Journal.list_events``."""
         await self._catch_up()
         return await self._read(
