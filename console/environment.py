@@ -67,7 +67,8 @@ class Environment:
             redis_is_private=not redis_url,
             allowed_hosts=_hosts(variables.get("SIGNALBOX_ALLOWED_HOSTS", ""), bind),
             public_url=(
-                variables.get("SIGNALBOX_PUBLIC_URL") or f"http://{_reachable(bind)}:{port}"
+                variables.get("SIGNALBOX_PUBLIC_URL")
+                or f"http://{_in_url(_reachable(bind))}:{port}"
             ).rstrip("/"),
             owner_password=variables.get("SIGNALBOX_OWNER_PASSWORD", ""),
             api_secret_id=variables.get("SIGNALBOX_API_SECRET_ID", ""),
@@ -124,6 +125,10 @@ def _reachable(bind: str) -> str:
     return "127.0.0.1" if bind in wildcards else bind
 
 
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _hosts(text: str, bind: str) -> tuple[str, ...]:
     listed = tuple(host.strip() for host in text.split(",") if host.strip())
-    return listed or ("localhost", "127.0.0.1", "[::1]", _reachable(bind))
+    return listed or ("localhost", "127.0.0.1", "[::1]", _in_url(_reachable(bind)))

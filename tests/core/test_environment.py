@@ -48,6 +48,14 @@ def test_who_binds_every_address_is_reached_at_this_machine() -> None:
     assert environment.mqtt_host == "127.0.0.1"
 
 
+@pytest.mark.parametrize("bind", ["::1", "2001:db8::7"])
+def test_an_ipv6_address_stands_in_brackets_where_a_browser_writes_it(bind: str) -> None:
+    environment = Environment.load({"SIGNALBOX_BIND": bind})
+    assert environment.public_url == f"http://[{bind}]:8080"
+    assert f"[{bind}]" in environment.allowed_hosts
+    assert (environment.bind, environment.mqtt_host) == (bind, bind)
+
+
 def test_hosts_are_separated_by_commas() -> None:
     environment = Environment.load({"SIGNALBOX_ALLOWED_HOSTS": " a.example, b.example ,"})
     assert environment.allowed_hosts == ("a.example", "b.example")
