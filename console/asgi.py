@@ -15,10 +15,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 http = get_asgi_application()
 
 # Consumers import models, which are there only once Django is set up.
+from console import bodies  # noqa: E402
 from console.live.consumers import LivePage  # noqa: E402
 from console.live.origins import SameOrigin  # noqa: E402
 from monitoring.consumers import NodeTelemetry  # noqa: E402
 
+bodies.install()
 telemetry: Any = NodeTelemetry.as_asgi()
 live: Any = SameOrigin(AuthMiddlewareStack(LivePage.as_asgi()))
 nowhere: Any = WebsocketDenier.as_asgi()
