@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import pytest
 
 import run
 
-UV = """#!{python}
+UV = """#!/bin/sh
+exec {python} - "$@" <<"END"
 import os, sys
 from pathlib import Path
 with open(os.environ["UV_CALLS"], "a") as calls:
@@ -24,11 +26,13 @@ with open(os.environ["UV_CALLS"], "a") as calls:
 if sys.argv[1] == "venv":
     folder = Path(sys.argv[-1]) / "bin"
     folder.mkdir(parents=True)
-    (folder / "python").symlink_to({python!r})
+    (folder / "python").symlink_to(sys.executable)
 elif os.environ.get("UV_SAYS"):
     print(os.environ["UV_SAYS"])
     sys.exit(1)
+END
 """
+"""A shell starts it: a ``#!`` line cannot name a Python whose path has a space."""
 
 
 class Project:
@@ -40,7 +44,7 @@ class Project:
         self.calls_file = folder / "calls"
         tools = folder / "tools"
         tools.mkdir()
-        (tools / "uv").write_text(UV.format(python=sys.executable))
+        (tools / "uv").write_text(UV.format(python=shlex.quote(sys.executable)))
         (tools / "uv").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tools}{os.pathsep}/usr/bin{os.pathsep}/bin")
         monkeypatch.setenv("UV_CALLS", str(self.calls_file))
