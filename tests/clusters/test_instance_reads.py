@@ -8,12 +8,7 @@ import pytest
 from django.utils import translation
 
 from clusters.models import Cluster, ClusterTag, Endpoint, Node
-from clusters.selectors import (
-    describe_instance,
-    describe_instance_jobs,
-    describe_instance_list,
-    describe_instance_progress,
-)
+from clusters.selectors import describe_instance, describe_instance_list, describe_instance_progress
 from clusters.skus import SKUS
 from console.accounts.models import PolicyAttachment, RightsPolicy
 from console.core.actors import Actor
@@ -393,21 +388,3 @@ def test_rights_by_tag_give_a_list_of_the_tagged_r10(owner: Actor, three: list[C
 def test_reads_that_work_are_not_audited(owner: Actor, running_cluster: Cluster) -> None:
     call(owner, "DescribeInstance", running_cluster)
     assert not AuditEntry.objects.exists()
-
-
-def test_a_denied_cluster_is_not_in_the_list_of_jobs_either(
-    owner: Actor, running_cluster: Cluster
-) -> None:
-    """SECURITY C7: a job names its cluster and says why it failed."""
-    hidden = make_cluster(owner.account_uin)
-    for subject in (running_cluster.public_id, hidden.public_id, "mqtt-released"):
-        Job.objects.create(kind="create-cluster", account_uin=owner.account_uin, subject=subject)
-    actor = restricted(
-        owner,
-        {"effect": "allow", "action": "mqtt:*", "resource": "*"},
-        {"effect": "deny", "action": "mqtt:*", "resource": on(hidden)},
-    )
-
-    subjects = {job.subject for job in describe_instance_jobs(actor)}
-
-    assert subjects == {running_cluster.public_id, "mqtt-released"}
