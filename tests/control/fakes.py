@@ -271,7 +271,8 @@ def free_port() -> int:
     these one could be taken by anybody between the question and its use.
     """
     while True:
-        port = random.randrange(10_000, 32_768)
+        # Hypothesis seeds the common generator: every run would try the same ports.
+        port = random.SystemRandom().randrange(10_000, 32_768)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
