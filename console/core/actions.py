@@ -31,6 +31,8 @@ R = TypeVar("R")
 ResourceOf = Callable[[Actor, Mapping[str, Any]], Resource]
 
 _running: ContextVar[str] = ContextVar("running_action", default="")
+TAGS_PARAMETER = "tag_list"
+"""Argument of every action that brings tags: key → value."""
 _AUDITED_TEXT_LENGTH = 200
 
 
@@ -128,7 +130,7 @@ def _pass(record: Action, actor: Actor, parameters: Mapping[str, Any]) -> Any:
     resource = record.resource(actor, parameters)
     token = _running.set(record.name)
     try:
-        _authorise(record, actor, resource)
+        _authorise(record, actor, resource, parameters)
         return _run(record, actor, resource, parameters)
     except ActionError as refusal:
         _audit(record, actor, resource, parameters, AuditEntry.Outcome.REFUSED, refusal.full_code)
@@ -140,8 +142,14 @@ def _pass(record: Action, actor: Actor, parameters: Mapping[str, Any]) -> Any:
         _running.reset(token)
 
 
-def _authorise(record: Action, actor: Actor, resource: Resource) -> None:
-    allowed = actor.is_system if record.internal else actor.may(record.full_name, resource)
+def _authorise(
+    record: Action, actor: Actor, resource: Resource, parameters: Mapping[str, Any]
+) -> None:
+    if record.internal:
+        allowed = actor.is_system
+    else:
+        tags = parameters.get(TAGS_PARAMETER)
+        allowed = actor.may(record.full_name, resource, request_tags=tags)
     if not allowed:
         raise UnauthorizedOperation(
             _(

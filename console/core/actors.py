@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,15 +29,24 @@ class Actor:
     source_ip: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
-    def may(self, action: str, resource: Resource) -> bool:
-        """Whether the actor has the right to ``action`` (``mqtt:CreateTopic``) on ``resource``."""
+    def may(
+        self, action: str, resource: Resource, *, request_tags: Mapping[str, str] | None = None
+    ) -> bool:
+        """Whether the actor has the right to ``action`` (``mqtt:CreateTopic``) on ``resource``.
+
+        ``request_tags``: the tags that the request brings (``qcs:request_tag``, CONTRACT R10).
+        """
         if resource.account_uin != self.account_uin:
             return False
         if self.is_owner or self.is_system:
             return True
-        return is_allowed(
-            self.statements, Request(action=action, resource=resource, source_ip=self.source_ip)
+        request = Request(
+            action=action,
+            resource=resource,
+            source_ip=self.source_ip,
+            request_tags=request_tags or {},
         )
+        return is_allowed(self.statements, request)
 
 
 def system_actor(account_uin: str) -> Actor:

@@ -266,3 +266,15 @@ def test_a_new_remark_gives_no_old_password_back(owner: Actor) -> None:
     now = User.objects.get(pk=read_before.pk)
     assert check_password(PASSWORD * 2, now.password)
     assert (now.is_active, now.remark) == (False, "night shift")
+
+
+def test_a_keeper_of_users_cannot_delete_someone_who_may_do_more(
+    owner: Actor, keeper: Actor, nobody: Actor
+) -> None:
+    """SECURITY C9."""
+    stronger = make_sub_user(user_of(owner), "QcloudMQTTFullAccess", username="stronger")
+    with pytest.raises(UnauthorizedOperation, match="cannot give rights"):
+        delete_sub_user(keeper, user=stronger)
+    delete_sub_user(keeper, user=user_of(nobody))
+    assert User.objects.filter(username="stronger").exists()
+    assert not User.objects.filter(username="nobody").exists()

@@ -98,6 +98,7 @@ def modify_sub_user(
 def delete_sub_user(actor: Actor, *, user: User) -> None:
     """Delete a sub-user with its keys and attachments; its audit entries stay."""
     require_other(actor, user)
+    require_power_over(actor, user)
     user.delete()
     _changed(actor)
 
