@@ -23,12 +23,11 @@ from authn.selectors import UserPage
 from clusters.frame import cluster_frame
 from clusters.tab_parts import (
     TEMPLATE,
-    also_changed,
-    asks_for_part,
     dialog_context,
     form_dialog,
     hide,
     show_dialog,
+    table_parameters,
 )
 from console.core.errors import ActionError
 from console.core.forms import FORMS
@@ -41,15 +40,16 @@ from console.core.listing import (
     wants_csv,
 )
 from console.core.pages import (
-    FORM_STATUS,
-    NOT_THE_FORMS_FAULT,
     PageRequest,
     form_data,
     lead_to,
+    live_event,
     page,
     perform,
-    refused,
     show,
+    show_refused,
+    trigger,
+    wants_part,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 TAB = "users"
 CHANGED = "users-changed"
-MOST_OFFSET = 1_000_000
 METHODS = ["GET", "HEAD", "POST"]
 
 
@@ -68,13 +67,7 @@ def user_list(request: PageRequest, cluster_id: str) -> HttpResponse:
     search = search_text(request)
 
     def fetch(offset: int, limit: int) -> Fetched[MqttUser]:
-        parameters: dict[str, Any] = {
-            "InstanceId": cluster_id,
-            "Offset": min(offset, MOST_OFFSET),
-            "Limit": limit,
-        }
-        if search:
-            parameters["Filters"] = [{"Name": "Username", "Values": [search]}]
+        parameters = table_parameters(cluster_id, offset, limit, search=search, by="Username")
         found: UserPage = perform(request, DescribeUserListForm, parameters)
         return found.users, found.total
 
@@ -100,11 +93,8 @@ def user_create(request: PageRequest, cluster_id: str) -> HttpResponse:
     try:
         user: MqttUser = form.perform(request.actor)
     except ActionError as error:
-        if error.status in NOT_THE_FORMS_FAULT:
-            raise
-        context["refusal"] = refused(request, error)
-        return show(request, TEMPLATE, context, part=context["dialog"], status=FORM_STATUS)
-    if not asks_for_part(request):
+        return show_refused(request, form, error, TEMPLATE, context, part=context["dialog"])
+    if not wants_part(request):
         after = "user-password" if context["may"]["ViewUserPasswords"] else "user-list"
         names = [cluster_id, user.username] if after == "user-password" else [cluster_id]
         return lead_to(request, reverse(after, args=names))
@@ -112,7 +102,7 @@ def user_create(request: PageRequest, cluster_id: str) -> HttpResponse:
     if context["may"]["ViewUserPasswords"]:
         context["password"] = _password(request, cluster_id, user.username)
     context["everything_refused"] = _is_everything_refused(request, context)
-    return also_changed(show_dialog(request, context), CHANGED)
+    return trigger(show_dialog(request, context), live_event(CHANGED))
 
 
 @require_http_methods(METHODS)

@@ -4,7 +4,6 @@ the runtime may be unable to answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,17 +16,14 @@ from clusters.resources import resource_of
 from clusters.selectors import InstanceDetails
 from console.core.errors import ActionError
 from console.core.forms import ActionForm
-from console.core.pages import PageRequest, perform, show, submit
+from console.core.pages import PageRequest, perform, show, submit, wants_part
 
 TEMPLATE = "clusters/tab_dialog.html"
 FIXED = ("instance_id",)
+MOST_OFFSET = 1_000_000
+"""Beyond it the forms of list actions refuse."""
 OBSTACLES = frozenset({409, 429, 503})
 """Statuses that say "not now": the runtime is away, or the cluster does not run."""
-
-
-def asks_for_part(request: PageRequest) -> bool:
-    """Whether htmx fetches a part into the page that is open."""
-    return bool(request.htmx) and not (request.htmx.boosted or request.htmx.history_restore_request)
 
 
 def dialog_context(
@@ -40,7 +36,7 @@ def dialog_context(
         tab: Name in ``clusters.frame.TABS``.
         dialog: Template of the dialog.
     """
-    if not asks_for_part(request):
+    if not wants_part(request):
         return {**cluster_frame(request, cluster_id, tab=tab), "dialog": dialog}
     details: InstanceDetails = perform(request, DescribeInstanceForm, {"InstanceId": cluster_id})
     may = Abilities(request.actor, resource_of(details.cluster))
@@ -89,11 +85,18 @@ def hide(form: ActionForm, *names: str) -> None:
         form.fields[name].widget = forms.HiddenInput()
 
 
-def also_changed(response: HttpResponse, event: str) -> HttpResponse:
-    """Let the parts around a dialog that stays open fetch themselves, as after ``event``."""
-    events = json.loads(response.headers.get("HX-Trigger", "{}"))
-    response["HX-Trigger"] = json.dumps({f"live:{event}": {"event": event}, **events})
-    return response
+def table_parameters(
+    cluster_id: str, offset: int, limit: int, *, search: str, by: str
+) -> dict[str, Any]:
+    """Parameters of a list action for one page of a table; ``by``: the filter that searches."""
+    parameters: dict[str, Any] = {
+        "InstanceId": cluster_id,
+        "Offset": min(offset, MOST_OFFSET),
+        "Limit": limit,
+    }
+    if search:
+        parameters["Filters"] = [{"Name": by, "Values": [search]}]
+    return parameters
 
 
 def read(

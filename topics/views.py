@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from clusters.frame import cluster_frame
 from clusters.tab_parts import (
     TEMPLATE,
-    asks_for_part,
     dialog_context,
     form_dialog,
     hide,
     show_dialog,
+    table_parameters,
 )
 from console.core.actors import Actor
 from console.core.errors import ActionError
@@ -32,15 +32,14 @@ from console.core.listing import (
     wants_csv,
 )
 from console.core.pages import (
-    FORM_STATUS,
-    NOT_THE_FORMS_FAULT,
     PageRequest,
     form_data,
     lead_to,
     page,
     perform,
-    refused,
     show,
+    show_refused,
+    wants_part,
 )
 from topics.forms import (
     CreateTopicForm,
@@ -55,7 +54,6 @@ from topics.services import CONSOLE_MESSAGE_BYTES
 
 TAB = "topics"
 CHANGED = "topics-changed"
-MOST_OFFSET = 1_000_000
 METHODS = ["GET", "HEAD", "POST"]
 
 
@@ -108,13 +106,7 @@ def topic_list(request: PageRequest, cluster_id: str) -> HttpResponse:
     totals: list[TopicPage] = []
 
     def fetch(offset: int, limit: int) -> Fetched[TopicView]:
-        parameters: dict[str, Any] = {
-            "InstanceId": cluster_id,
-            "Offset": min(offset, MOST_OFFSET),
-            "Limit": limit,
-        }
-        if search:
-            parameters["Filters"] = [{"Name": "TopicName", "Values": [search]}]
+        parameters = table_parameters(cluster_id, offset, limit, search=search, by="TopicName")
         found: TopicPage = perform(request, DescribeTopicListForm, parameters)
         totals.append(found)
         return found.topics, found.total
@@ -208,11 +200,8 @@ def topic_publish(request: PageRequest, cluster_id: str, topic: str) -> HttpResp
     try:
         published = form.perform(request.actor)
     except ActionError as error:
-        if error.status in NOT_THE_FORMS_FAULT:
-            raise
-        context["refusal"] = refused(request, error)
-        return show(request, TEMPLATE, context, part=context["dialog"], status=FORM_STATUS)
-    if not asks_for_part(request):
+        return show_refused(request, form, error, TEMPLATE, context, part=context["dialog"])
+    if not wants_part(request):
         return lead_to(request, reverse("message-detail", args=[cluster_id, published.message_id]))
     context |= {"published": published, "sent_to": form.cleaned_data["target_topic"]}
     return show(request, TEMPLATE, context, part="topics/_published.html")

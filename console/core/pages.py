@@ -98,7 +98,7 @@ def show(
         template: The whole page; it includes the very part that is later swapped.
         part: Template of that part; empty when the page has none.
     """
-    name = part if part and _wants_part(request) else template
+    name = part if part and wants_part(request) else template
     response = render(request, name, dict(context or {}), status=status)
     patch_vary_headers(response, ("HX-Request",))
     return response
@@ -153,15 +153,33 @@ def submit(
     try:
         result = form.perform(request.actor)
     except ActionError as error:
-        if error.status in NOT_THE_FORMS_FAULT:
-            raise
-        shown = {"form": form, **context, "refusal": refused(request, error)}
-        return show(request, template, shown, part=part, status=FORM_STATUS)
-    if changed and _wants_part(request):
+        return show_refused(request, form, error, template, context, part=part)
+    if changed and wants_part(request):
         return _close_dialog(changed, done)
     if done:
         messages.success(request, done)
     return lead_to(request, then(result) if callable(then) else then)
+
+
+def show_refused(
+    request: PageRequest,
+    form: ActionForm,
+    error: ActionError,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    part: str = "",
+) -> HttpResponse:
+    """The form again, with what is wrong with it (status 422); ``submit`` and views that answer a
+    success in a way of their own end a refusal with it.
+
+    Raises:
+        ActionError: ``error``, with a status of ``NOT_THE_FORMS_FAULT``; ``@page`` shows it.
+    """
+    if error.status in NOT_THE_FORMS_FAULT:
+        raise error
+    shown = {"form": form, **context, "refusal": refused(request, error)}
+    return show(request, template, shown, part=part, status=FORM_STATUS)
 
 
 def lead_to(request: HttpRequest, to: str) -> HttpResponse:
@@ -172,9 +190,19 @@ def lead_to(request: HttpRequest, to: str) -> HttpResponse:
 
 def toast(response: HttpResponse, text: str, *, level: str = "ok") -> HttpResponse:
     """Let the page that swaps this response show a notice (``static/js/toast.js``)."""
-    events = json.loads(response.headers.get("HX-Trigger", "{}"))
-    response["HX-Trigger"] = json.dumps({**events, "toast": {"level": level, "text": text}})
+    return trigger(response, {"toast": {"level": level, "text": text}})
+
+
+def trigger(response: HttpResponse, events: Mapping[str, Any]) -> HttpResponse:
+    """Let the page that swaps this response hear events, after those it carries already."""
+    carried = json.loads(response.headers.get("HX-Trigger", "{}"))
+    response["HX-Trigger"] = json.dumps({**carried, **events})
     return response
+
+
+def live_event(name: str) -> dict[str, Any]:
+    """The event that the parts of a page fetch themselves at, as the live socket sends it."""
+    return {f"live:{name}": {"event": name}}
 
 
 def refused(request: HttpRequest, error: ActionError) -> dict[str, str]:
@@ -190,7 +218,7 @@ def refused(request: HttpRequest, error: ActionError) -> dict[str, str]:
 def refusal(request: HttpRequest, error: ActionError) -> HttpResponse:
     """The refusal as a page of its own; for htmx a notice, which leaves the page as it is."""
     shown = refused(request, error)
-    if _wants_part(request):
+    if wants_part(request):
         text = f"{shown['message']} ({shown['code']}, {shown['request_id']})"
         return toast(HttpResponse(status=error.status), text, level="bad")
     return render(request, "errors/refusal.html", {"refusal": shown}, status=error.status)
@@ -203,13 +231,10 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _close_dialog(changed: str, done: str) -> HttpResponse:
     """Order counts: the dialog, from which the events rise, goes last."""
-    response = HttpResponse(status=204)
-    response["HX-Trigger"] = json.dumps({f"live:{changed}": {"event": changed}})
+    response = trigger(HttpResponse(status=204), live_event(changed))
     if done:
         toast(response, done)
-    events = json.loads(response.headers["HX-Trigger"])
-    response["HX-Trigger"] = json.dumps({**events, "dialog-close": {}})
-    return response
+    return trigger(response, {"dialog-close": {}})
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -223,6 +248,7 @@ def _is_htmx(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
 
 
-def _wants_part(request: HttpRequest) -> bool:
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx fetches a part into the page that is open."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return bool(htmx) and not (htmx and (htmx.boosted or htmx.history_restore_request))

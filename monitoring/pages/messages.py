@@ -28,12 +28,12 @@ from console.core.errors import ActionError, ResourceNotFound
 from console.core.listing import Fetched, csv_download, page_size, table_page, wants_csv
 from console.core.pages import (
     FORM_STATUS,
-    NOT_THE_FORMS_FAULT,
     PageRequest,
     page,
     perform,
     refused,
     show,
+    show_refused,
 )
 from monitoring.forms import (
     LATEST_MS,
@@ -198,11 +198,9 @@ def _answer(
     try:
         found: MessageList = form.perform(request.actor)
     except ActionError as error:
-        if error.status in NOT_THE_FORMS_FAULT:
-            raise
-        context["refusal"] = refused(request, error)
         if error.status not in OBSTACLES:
-            return show(request, template, context, status=FORM_STATUS)
+            return show_refused(request, form, error, template, context)
+        context["refusal"] = refused(request, error)
         return show(request, template, {**context, "obstacle": error})
     return _found(request, cluster_id, template, context, found)
 
