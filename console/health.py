@@ -10,18 +10,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from urllib3.exceptions import HTTPError
 
+from clusters.gateway import GetNodeState, NodeRefused, NodeUnreachable
 from clusters.models import Node
+from clusters.nodes import gateway_of
 from console.core.tasks import PULSE_KEY
 
 logger = logging.getLogger(__name__)
@@ -35,18 +34,6 @@ STATUS_MAX_AGE_S = 10
 
 ASKED_AT_ONCE = 16
 READY_TIMEOUT_S = 1.0
-
-_http = urllib3.PoolManager(maxsize=ASKED_AT_ONCE)
-
-
-@dataclass(frozen=True, slots=True)
-class WantedNode:
-    """A node that should run, and whether it should serve clients by now."""
-
-    node_id: str
-    host: str
-    port: int
-    is_serving: bool
 
 
 @require_safe
@@ -64,7 +51,7 @@ def find_missing(home: Path, *, now_s: float) -> dict[str, str]:
         home: Folder of the installation; its ``run/supervisor.json`` says what runs.
     """
     missing: dict[str, str] = {}
-    wanted: list[WantedNode] = []
+    wanted: list[Node] = []
     for part, check in (("database", lambda: wanted.extend(_wanted_nodes())), ("valkey", _ping)):
         reason = _reason(part, check)
         if reason:
@@ -76,7 +63,7 @@ def find_missing(home: Path, *, now_s: float) -> dict[str, str]:
         state = str(processes.get(name, {}).get("state", "absent"))
         if state != "running":
             missing[name] = state
-    serving = [node for node in wanted if node.is_serving and node.node_id not in missing]
+    serving = [node for node in wanted if node.cluster.is_serving and node.node_id not in missing]
     missing |= dict.fromkeys(_unready(serving), "not ready")
     if not missing.keys() & {"valkey", *PROCESSES} and _is_idle(processes, now_s=now_s):
         missing["worker"] = "does not work"
@@ -92,16 +79,13 @@ def _reason(part: str, check: Callable[[], None]) -> str:
     return ""
 
 
-def _wanted_nodes() -> list[WantedNode]:
+def _wanted_nodes() -> list[Node]:
     """Nodes that should run; those of clusters that are being made need not serve yet."""
-    rows = Node.objects.filter(desired_state=Node.DesiredState.RUNNING).select_related("cluster")
-    return [
-        WantedNode(row.node_id, row.control_host, row.control_port, row.cluster.is_serving)
-        for row in rows
-    ]
+    running = Node.objects.filter(desired_state=Node.DesiredState.RUNNING)
+    return list(running.select_related("cluster"))
 
 
-def _unready(nodes: Sequence[WantedNode]) -> list[str]:
+def _unready(nodes: Sequence[Node]) -> list[str]:
     """Nodes whose process runs and that do not serve clients; all are asked at once."""
     if not nodes:
         return []
@@ -110,13 +94,11 @@ def _unready(nodes: Sequence[WantedNode]) -> list[str]:
         return [node.node_id for node, ready in zip(nodes, answers, strict=True) if not ready]
 
 
-def _is_ready(node: WantedNode) -> bool:
-    address = f"http://{node.host}:{node.port}/v1/ready"
+def _is_ready(node: Node) -> bool:
     try:
-        answer = _http.request("GET", address, timeout=READY_TIMEOUT_S, retries=False)
-    except HTTPError:
+        return gateway_of(node).query(GetNodeState(), timeout_s=READY_TIMEOUT_S).ready
+    except (NodeUnreachable, NodeRefused):
         return False
-    return answer.status == 200
 
 
 def _ping() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,12 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from clusters.gateway import GetNodeState, NodeRefused, NodeState, NodeUnreachable
 from clusters.models import Cluster, Node
 from console import health
 from console.core.tasks import PULSE_KEY, sweep_jobs
 from console.health import find_missing
-from tests.cast import make_cluster
+from tests.cast import FakeGateway, make_cluster
 
 pytestmark = [
     pytest.mark.database,
@@ -51,65 +49,55 @@ def report(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that is taken and where nobody answers."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
+def runtime_says(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cluster, bool | Exception], None]:
+    """Lays out what the runtime of a cluster answers: whether it serves, or that it does not."""
+    answers: dict[int, FakeGateway] = {}
 
+    def lay_out(cluster: Cluster, ready: bool | Exception) -> None:
+        state = NodeState(
+            cluster_id=cluster.public_id,
+            node_id=f"{cluster.public_id}-n0",
+            revision=1,
+            ready=ready is True,
+            reason="",
+            started_ms=1,
+            connections=0,
+            listeners=(),
+        )
+        answer = ready if isinstance(ready, Exception) else state
+        answers[cluster.pk] = FakeGateway({GetNodeState: answer})
 
-@pytest.fixture
-def runtime_says() -> Iterator[Callable[[int], int]]:
-    """Starts the control API of a runtime that says 200 or 503; returns its port."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(status: int) -> int:
-        class Readiness(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                assert self.path == "/v1/ready"
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                """Not on the terminal."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Readiness)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
-        return int(server.server_address[1])
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    monkeypatch.setattr(health, "gateway_of", lambda node: answers[node.cluster_id])
+    return lay_out
 
 
 def test_nothing_is_missing_when_everything_runs(
-    report: Callable[..., Path], runtime_says: Callable[[int], int]
+    report: Callable[..., Path], runtime_says: Callable[[Cluster, bool | Exception], None]
 ) -> None:
     cluster = make_cluster("100000000001")
-    Node.objects.update(control_port=runtime_says(200))
+    runtime_says(cluster, True)
     home = report(**{f"{cluster.public_id}-n0": "running"})
     assert find_missing(home, now_s=NOW_S) == {}
 
 
 def test_a_runtime_that_runs_and_does_not_serve_is_named(
-    report: Callable[..., Path], runtime_says: Callable[[int], int], silent_port: int
+    report: Callable[..., Path], runtime_says: Callable[[Cluster, bool | Exception], None]
 ) -> None:
-    refusing, silent = make_cluster("100000000001"), make_cluster("100000000001")
-    Node.objects.filter(cluster=refusing).update(control_port=runtime_says(503))
-    Node.objects.filter(cluster=silent).update(control_port=silent_port)
-    names = [f"{cluster.public_id}-n0" for cluster in (refusing, silent)]
+    clusters = [make_cluster("100000000001") for _ in range(3)]
+    gone, refusing = NodeUnreachable("gone"), NodeRefused("unauthorized", "no")
+    answers: tuple[bool | Exception, ...] = (False, gone, refusing)
+    for cluster, answer in zip(clusters, answers, strict=True):
+        runtime_says(cluster, answer)
+    names = [f"{cluster.public_id}-n0" for cluster in clusters]
     home = report(**dict.fromkeys(names, "running"))
     assert find_missing(home, now_s=NOW_S) == dict.fromkeys(names, "not ready")
 
 
 def test_a_runtime_of_a_cluster_in_the_making_need_not_serve_yet(
-    report: Callable[..., Path], silent_port: int
+    report: Callable[..., Path], runtime_says: Callable[[Cluster, bool | Exception], None]
 ) -> None:
     cluster = make_cluster("100000000001", state=Cluster.State.CREATING)
-    Node.objects.update(control_port=silent_port)
+    runtime_says(cluster, False)
     home = report(**{f"{cluster.public_id}-n0": "running"})
     assert find_missing(home, now_s=NOW_S) == {}
 
