@@ -32,9 +32,6 @@ from broker_runtime.routing.retained import RetainedTree
 from broker_runtime.routing.subscriptions import SubscriptionTree
 from broker_runtime.storage.base import DurableStore, Journal, StoredMessage
 
-SHARD = 0
-"""This node's share of the message ids; one node has one (CLUSTERING 3.7, 2)."""
-
 
 class Core:
     """State and parts. Everything happens on one event loop, in one thread."""
