@@ -12,8 +12,9 @@ from console.core.actors import Actor
 from console.core.errors import UnauthorizedOperation
 from console.core.forms import FORMS
 from console.core.models import AuditEntry
+from tests.calls import call, refusal_of
 from tests.cast import FakeGateway, make_cluster
-from tests.clusters.api import call, read_by_sdk, refusal_of
+from tests.clusters.api import read_by_sdk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -8,8 +8,9 @@ from clusters.models import Cluster
 from clusters.resources import InstanceNotReady
 from console.core.actors import Actor
 from console.core.models import Job
+from tests.calls import call, refusal_of
 from tests.cast import make_cluster
-from tests.clusters.api import call, read_by_sdk, refusal_of
+from tests.clusters.api import read_by_sdk
 from topics.models import Topic
 from topics.services import create_topic
 

@@ -14,8 +14,9 @@ from console.accounts.models import PolicyAttachment, RightsPolicy
 from console.core.actors import Actor
 from console.core.errors import UnauthorizedOperation
 from console.core.models import AuditEntry, Job
+from tests.calls import call, perform, refusal_of
 from tests.cast import acting, make_cluster, make_sub_user, user_of
-from tests.clusters.api import call, perform, read_by_sdk, refusal_of
+from tests.clusters.api import read_by_sdk
 from topics.models import Topic
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]

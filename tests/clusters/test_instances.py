@@ -14,8 +14,9 @@ from console.core.errors import UnauthorizedOperation
 from console.core.forms import FORMS
 from console.core.models import AuditEntry, Job
 from policies.models import AuthorizationPolicy
+from tests.calls import call, perform, refusal_of
 from tests.cast import make_cluster
-from tests.clusters.api import call, perform, read_by_sdk, refusal_of
+from tests.clusters.api import read_by_sdk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

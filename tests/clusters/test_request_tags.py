@@ -9,8 +9,8 @@ import pytest
 from clusters.models import Cluster
 from console.accounts.models import RightsPolicy
 from console.core.actors import Actor
+from tests.calls import perform, refusal_of
 from tests.cast import acting, make_sub_user, user_of
-from tests.clusters.api import perform, refusal_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
