@@ -48,10 +48,13 @@ class Wildcard(Enum):
     REST = "#"
 
 
-class Variable(str):
-    """Name of a variable in a template."""
+class Variable:
+    """A variable in a template."""
 
-    __slots__ = ()
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 Token = str | Wildcard
@@ -84,7 +87,7 @@ class Template:
             raise PatternInvalid(f"longer than {MAX_PATTERN_CHARACTERS} characters")
         self.text = text
         self.tokens = _parse(text, in_topic)
-        self.variables = tuple(t for t in self.tokens if isinstance(t, Variable))
+        self.variables = tuple(t.name for t in self.tokens if isinstance(t, Variable))
         self._plain = in_topic and not any(
             t in (Wildcard.ONE, Wildcard.MANY) for t in self.tokens if isinstance(t, Wildcard)
         )
@@ -97,7 +100,7 @@ class Template:
             if not isinstance(token, Variable):
                 tokens.append(token)
                 continue
-            value = values.get(token)
+            value = values.get(token.name)
             if not value:
                 return None
             clean = clean and literal_in_topic(value)
@@ -212,8 +215,8 @@ class _Machine:
         return not open_ended or bool(self._step(state, "/") & self._many & self._final >> 1)
 
 
-def _parse(text: str, in_topic: bool) -> tuple[Token, ...]:
-    tokens: list[Token] = []
+def _parse(text: str, in_topic: bool) -> tuple[Token | Variable, ...]:
+    tokens: list[Token | Variable] = []
     place = 0
     while place < len(text):
         character = text[place]
@@ -230,12 +233,14 @@ def _parse(text: str, in_topic: bool) -> tuple[Token, ...]:
         elif in_topic and character in "+#":
             _check_whole_level(text, place)
             tokens.append(Wildcard(character))
+        elif tokens and isinstance(before := tokens[-1], str):
+            tokens[-1] = before + character
         else:
             tokens.append(character)
         place += 1
     if in_topic and (not text or "\0" in text):
         raise PatternInvalid("a topic pattern must not be empty or hold U+0000")
-    return tuple(_joined(tokens))
+    return tuple(tokens)
 
 
 def _check_whole_level(text: str, place: int) -> None:
@@ -247,23 +252,13 @@ def _check_whole_level(text: str, place: int) -> None:
         raise PatternInvalid(f"'#' must be the last level in {text!r}")
 
 
-def _joined(tokens: list[Token]) -> list[Token]:
-    """Neighbouring literals as one; variables stay apart."""
-    joined: list[Token] = []
-    for token in tokens:
-        last = joined[-1] if joined else None
-        if type(token) is str and type(last) is str:
-            joined[-1] = last + token
-        else:
-            joined.append(token)
-    return joined
-
-
 def _merged(tokens: list[Token]) -> tuple[Token, ...]:
     """Neighbouring literals as one, neighbouring ``*`` as one."""
     merged: list[Token] = []
-    for token in _joined(tokens):
-        if token is Wildcard.MANY and merged and merged[-1] is Wildcard.MANY:
-            continue
-        merged.append(token)
+    for token in tokens:
+        before = merged[-1] if merged else None
+        if isinstance(token, str) and isinstance(before, str):
+            merged[-1] = before + token
+        elif token is not Wildcard.MANY or before is not Wildcard.MANY:
+            merged.append(token)
     return tuple(merged)

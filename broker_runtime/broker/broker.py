@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.configuring import Configuring
@@ -122,9 +123,9 @@ class Broker:
             self._ticker.cancel()
             self._ticker = None
 
-    def accept(self) -> Connection:
+    def accept(self) -> asyncio.Protocol:
         """The protocol object for a new transport."""
-        return Connection(self._core)
+        return cast(asyncio.Protocol, Connection(self._core))
 
     def configure(self, sections: Sections) -> None:
         """Check all sections, then put them in force at once (F11). Live clients are looked at

@@ -29,8 +29,12 @@ WRITE_BYTES = 256 * 1024
 messages with other receivers (E7)."""
 
 
-class Connection(asyncio.Protocol):
-    """The protocol object of a transport, and the ``link`` of a session while it is connected."""
+class Connection:
+    """The protocol object of a transport, and the ``link`` of a session while it is connected.
+
+    Event loops ask a protocol for its methods, not for its class; one that inherits from nothing
+    is small, and compiled its attributes are read without a look-up (ADR 0011).
+    """
 
     __slots__ = (
         "_buffer",

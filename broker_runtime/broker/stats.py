@@ -20,35 +20,36 @@ def of_type(packets: Packets, packet_type: int) -> int:
     return sum(packets[packet_type << 2 : (packet_type << 2) + 4])
 
 
+COUNTERS = (
+    "acl_connect_failure",
+    "acl_connect_success",
+    "acl_publish_failure",
+    "acl_publish_success",
+    "acl_subscribe_failure",
+    "acl_subscribe_success",
+    "auth_failure",
+    "auth_success",
+    "bytes_received",
+    "bytes_sent",
+    "connect_failure",
+    "connect_success",
+    "connect_throttled",
+    "messages_received",
+    "messages_sent",
+    "publish_throttled",
+    "takeovers",
+    "tps_units",
+)
+"""Plain counters of ``Stats``: attributes, and names in a report, alike."""
+
+
 class Stats:
     """Plain attributes, so that the hot path adds to them without a call."""
 
-    __slots__ = (
-        "acl_connect_failure",
-        "acl_connect_success",
-        "acl_publish_failure",
-        "acl_publish_success",
-        "acl_subscribe_failure",
-        "acl_subscribe_success",
-        "auth_failure",
-        "auth_success",
-        "bytes_received",
-        "bytes_sent",
-        "connect_failure",
-        "connect_success",
-        "connect_throttled",
-        "dropped",
-        "messages_received",
-        "messages_sent",
-        "packets_received",
-        "packets_sent",
-        "publish_throttled",
-        "takeovers",
-        "tps_units",
-    )
+    __slots__ = (*COUNTERS, "dropped", "packets_received", "packets_sent")
 
     def __init__(self) -> None:
-        for name in self.__slots__:
+        for name in COUNTERS:
             setattr(self, name, 0)
         self.packets_received: Packets = no_packets()
         self.packets_sent: Packets = no_packets()
@@ -74,11 +75,7 @@ class Stats:
 
     def counters(self) -> dict[str, int]:
         """Everything by name."""
-        named = {
-            name: getattr(self, name)
-            for name in self.__slots__
-            if name not in ("dropped", "packets_received", "packets_sent")
-        }
+        named: dict[str, int] = {name: getattr(self, name) for name in COUNTERS}
         for number, title in enumerate(TYPE_NAMES[1:], start=1):
             name = title.lower()
             named[f"packets_received_{name}"] = of_type(self.packets_received, number)
