@@ -6,11 +6,14 @@ import asyncio
 import gc
 import getpass
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from broker_runtime.config import OptionError, Options, parse
+from broker_runtime.config import reference
+from broker_runtime.config.option import OptionError
+from broker_runtime.config.options import Options, parse
 from broker_runtime.logs import start_logging
 from broker_runtime.node import CannotStart, ExitCode, Node, Secrets
 from broker_runtime.passwords import PasswordFileError, load, set_password
@@ -26,9 +29,15 @@ def main(argv: Sequence[str]) -> int:
     try:
         if argv[:1] == ["passwd"]:
             return _passwd(argv[1:])
-        options = parse(argv)
-        start_logging(options.log_level)
+        if argv == ["options"]:
+            sys.stdout.write(reference.markdown())
+            return ExitCode.STOPPED
+        options = parse(argv, os.environ)
+        start_logging(options.log_level, options.log_format)
         secrets = _read_secrets(options)
+        if options.check_only:
+            sys.stdout.write("The configuration is well.\n")
+            return ExitCode.STOPPED
         with asyncio.Runner(loop_factory=_loop_factory(options.loop)) as runner:
             return runner.run(_serve(options, secrets))
     except (OptionError, PasswordFileError) as error:

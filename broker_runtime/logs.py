@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 
@@ -30,8 +31,28 @@ class LineFormatter(logging.Formatter):
         return f"{prefix} {escaped(text)}"
 
 
-def start_logging(level: str) -> None:
-    """Send every logger's lines of this level or above to standard error."""
+class JsonFormatter(logging.Formatter):
+    """One JSON object per event: ``at``, ``level``, ``logger``, ``message``, ``traceback``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON, ASCII only."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        entry = {
+            "at": f"{at}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+FORMATTERS: dict[str, type[logging.Formatter]] = {"line": LineFormatter, "json": JsonFormatter}
+
+
+def start_logging(level: str, form: str = "line") -> None:
+    """Send every logger's lines of this level or above to standard error, in one of the forms."""
     handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(FORMATTERS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -15,8 +15,7 @@ from broker_runtime import __version__, standalone
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
-from broker_runtime.broker.settings import BrokerSettings
-from broker_runtime.config import Options
+from broker_runtime.config.options import Options
 from broker_runtime.contract.configuration import (
     Configuration,
     ConfigurationApplied,
@@ -97,7 +96,7 @@ class Node:
             store=self._store,
             journal=self._journal,
             clock=self._clock,
-            settings=_settings(options),
+            settings=options.broker,
         )
         self._listeners = Listeners(self._broker)
         folder = options.data or Path()
@@ -351,15 +350,6 @@ def _storage(options: Options) -> tuple[DurableStore, Journal]:
     return (
         LocalStore(options.data / "store", node_id=options.node_id),
         SegmentJournal(options.data / "journal"),
-    )
-
-
-def _settings(options: Options) -> BrokerSettings:
-    return BrokerSettings(
-        keep_alive_max_s=options.keep_alive_max_s,
-        receive_maximum=options.receive_maximum,
-        topic_alias_maximum=options.topic_alias_maximum,
-        allow_anonymous=options.allow_anonymous,
     )
 
 

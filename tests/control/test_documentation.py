@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from broker_runtime.config import TABLE
+from broker_runtime.config.reference import markdown
 from broker_runtime.contract.commands import COMMANDS, Refusal
 from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
 from broker_runtime.contract.queries import QUERIES
@@ -51,8 +51,13 @@ def test_every_refusal_code_is_described_with_its_status():
         assert re.search(rf"^\| `{code}` \| [^|]*{status.value}", CONTROL, re.MULTILINE), code
 
 
-def test_every_option_and_exit_code_is_described():
-    for option in TABLE:
-        assert f"--{option.name}" in BROKER
+def test_the_manual_holds_the_table_of_settings():
+    """To bring it in step, paste what ``python -m broker_runtime options`` prints."""
+    block = BROKER.split('broker_runtime options" -->\n', 1)[1].split("<!-- end of options", 1)[0]
+
+    assert block == markdown()
+
+
+def test_every_exit_code_is_described():
     for code in ExitCode:
         assert re.search(rf"^\| {code.value} \|", BROKER, re.MULTILINE), code

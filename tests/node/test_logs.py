@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker_runtime.logs import LineFormatter, escaped
+from broker_runtime.logs import JsonFormatter, LineFormatter, escaped
 
 
-def line_of(message: str, *arguments: object, exc_info=None) -> str:
+def line_of(message: str, *arguments: object, exc_info=None, formatter=None) -> str:
     record = logging.LogRecord(
         "broker_runtime.x", logging.INFO, "f", 1, message, arguments, exc_info
     )
     record.created, record.msecs = 0.0, 7.0
-    return LineFormatter().format(record)
+    return (formatter or LineFormatter()).format(record)
 
 
 def test_a_line_says_when_how_grave_and_who():
@@ -49,6 +50,19 @@ def test_a_traceback_is_on_the_line():
 
     assert "failed traceback=Traceback" in line
     assert "\n" not in line
+
+
+@given(st.text())
+def test_c20_a_line_of_json_holds_what_was_written_and_nothing_else(text):
+    line = line_of("client=%s", text, formatter=JsonFormatter())
+
+    assert line.isprintable()
+    assert json.loads(line) == {
+        "at": "1970-01-01T00:00:00.007Z",
+        "level": "info",
+        "logger": "broker_runtime.x",
+        "message": f"client={text}",
+    }
 
 
 @given(st.text())

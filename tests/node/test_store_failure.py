@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from broker_runtime import node as node_module
-from broker_runtime.config import parse
+from broker_runtime.config.options import parse
 from broker_runtime.node import ExitCode, Node, Secrets
 from broker_runtime.storage.base import StorageError, StoreHealth
 from broker_runtime.storage.memory import MemoryStore
