@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from broker_runtime.broker.answers import disconnect
 from broker_runtime.broker.client import Session
+from broker_runtime.broker.first_packet import take_connect
 from broker_runtime.broker.hot_path import consume
 from broker_runtime.broker.states import CLOSED, DECIDING, LIVE, NEW
 from broker_runtime.broker.stats import Packets, no_packets
 from broker_runtime.broker.watch import Watch
-from broker_runtime.codec.decoder import decode
-from broker_runtime.codec.encoder import encode
-from broker_runtime.codec.framing import ReceiveBuffer, read_header
-from broker_runtime.codec.packets import DISCONNECT, Connect, Disconnect
+from broker_runtime.codec.framing import ReceiveBuffer
+from broker_runtime.codec.packets import DISCONNECT
 from broker_runtime.codec.reasons import ReasonCode, Violation
-from broker_runtime.session.aliases import TopicAliases
+from broker_runtime.session.aliases import OutboundAliases, TopicAliases
 from broker_runtime.session.inbound import OrderedAnswers
 from broker_runtime.session.outbox import Chunk, take
 
@@ -45,10 +45,12 @@ class Connection:
         "_write_paused",
         "address",
         "aliases",
+        "aliases_out",
         "allowance",
         "answers",
         "bytes_received",
         "bytes_sent",
+        "explains",
         "held",
         "host",
         "level",
@@ -84,7 +86,9 @@ class Connection:
         self.version = 0
         """3, 4 or 5 as in CONNECT."""
         self.level = 4
-        """4 or 5: connections of a level get the same bytes."""
+        """4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes."""
+        self.explains = True
+        """Whether the client wants reason strings [MQTT-3.1.2-29]."""
         self.out: list[Chunk] = []
         """What is to be written; not empty means that somebody will call ``flush``."""
         self.queued_bytes = 0
@@ -92,6 +96,7 @@ class Connection:
         self.max_packet_bytes = 2**31
         self.receive_maximum = core.settings.receive_maximum
         self.aliases = TopicAliases(core.settings.topic_alias_maximum)
+        self.aliases_out: OutboundAliases | None = None
         self.answers = OrderedAnswers()
         self.unanswered: set[int] = set()
         """Packet ids of QoS 2 messages that are being stored."""
@@ -116,7 +121,8 @@ class Connection:
         stream = self._transport = cast(asyncio.Transport, transport)
         peer = stream.get_extra_info("peername") or ("", 0)
         self.host = str(peer[0])
-        self.address = f"{self.host}:{peer[1]}" if ":" not in self.host else _v6(peer)
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        self.address = f"{shown}:{peer[1]}"
         core = self._core
         if not core.handshake.admits(self):
             self.state = CLOSED
@@ -178,7 +184,7 @@ class Connection:
         position = 0
         self.needed_bytes = 0
         if self.state == NEW:
-            position = self._first_packet(buffer)
+            position = take_connect(core, self, buffer)
         if self.state == LIVE and not self.held and position < len(buffer):
             position = consume(core, self, buffer, position)
         if self.state == CLOSED:
@@ -189,32 +195,6 @@ class Connection:
             self._pause_reading()
         if core.dirty:
             core.plan_flush()
-
-    def _first_packet(self, buffer: bytes) -> int:
-        """CONNECT, and nothing else [MQTT-3.1.0-1] (P01); returns where the next packet begins."""
-        core = self._core
-        if buffer[0] != 0x10:
-            core.handshake.turn_away(self, "the first packet is not CONNECT")
-            return 0
-        header = read_header(buffer, 0, core.settings.max_connect_bytes)
-        if header is None:
-            return 0
-        if isinstance(header, Violation):
-            core.handshake.turn_away(self, header.detail)
-            return 0
-        first_byte, start, end = header
-        if end > len(buffer):
-            self.needed_bytes = end
-            return 0
-        self.count_received(1, 0)
-        packet = decode(first_byte, buffer[start:end], 0)
-        if isinstance(packet, Violation):
-            core.handshake.refuse_malformed(self, packet)
-        else:
-            assert isinstance(packet, Connect), "the first byte says CONNECT"
-            self.state = DECIDING
-            core.handshake.begin(self, packet)
-        return end
 
     # -- sending -----------------------------------------------------------------------------------
 
@@ -240,6 +220,14 @@ class Connection:
         """Send a packet that has no QoS."""
         self.send(data)
         self.count_sent(packet_type)
+
+    def send_if_fits(self, packet_type: int, data: bytes) -> bool:
+        """The same for one that may be larger than the client takes [MQTT-3.1.2-24]: then False,
+        and nothing is sent."""
+        fits = len(data) <= self.max_packet_bytes
+        if fits:
+            self.send_counted(packet_type, data)
+        return fits
 
     def count_sent(self, packet_type: int) -> None:
         """Count a packet that has no QoS."""
@@ -329,19 +317,27 @@ class Connection:
         """The peer broke the protocol: say why and end the connection; its will is published."""
         self.close(violation.reason, violation.detail)
 
-    def close(self, reason: ReasonCode, detail: str, *, keep_will: bool = True) -> None:
-        """End the connection from our side. MQTT 5 is told the reason.
+    def close(
+        self,
+        reason: ReasonCode,
+        detail: str,
+        *,
+        keep_will: bool = True,
+        server_reference: str = "",
+    ) -> None:
+        """End the connection from our side. MQTT 5 is told the reason [MQTT-4.13.1-1].
 
         Args:
             keep_will: False: the will is not published.
+            server_reference: where to go instead (MQTT 5.0 §4.11); with a reason that says so.
         """
         if self.state == CLOSED:
             return
         if self.state != LIVE:
-            self._core.handshake.refuse(self, reason, detail)
+            self._core.handshake.refuse(self, reason, detail, server_reference)
             return
         if self.version == 5:
-            self.send_counted(DISCONNECT, encode(Disconnect(reason=reason), 5))
+            self.send_if_fits(DISCONNECT, disconnect(self, reason, detail, server_reference))
         self.shut(detail, keep_will=keep_will)
 
     def shut(self, detail: str, *, keep_will: bool) -> None:
@@ -397,7 +393,3 @@ class Connection:
         if self._transport is not None and self._read_paused and self.state != CLOSED:
             self._read_paused = False
             self._transport.resume_reading()
-
-
-def _v6(peer: tuple[str, int]) -> str:
-    return f"[{peer[0]}]:{peer[1]}"

@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING
 from broker_runtime.access.policies import Subject
 from broker_runtime.access.rights import Rights
 from broker_runtime.auth.chain import AuthRefusal, Credentials, Identity, Verdict
+from broker_runtime.broker.answers import send_refusal
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.states import CLOSED, NEW
 from broker_runtime.codec.encoder import encode
-from broker_runtime.codec.packets import CONNACK, V5, ConnAck, Connect, Will
+from broker_runtime.codec.packets import CONNACK, V5, Connect, Will
 from broker_runtime.codec.properties import forwardable_block
-from broker_runtime.codec.reasons import ReasonCode, Violation, connack_return_code
-from broker_runtime.session.negotiation import ConnectRefusal, Limits, Terms, negotiate
+from broker_runtime.codec.reasons import ReasonCode, Violation
+from broker_runtime.session.aliases import OutboundAliases
+from broker_runtime.session.negotiation import (
+    UNLIMITED_PACKET_BYTES,
+    ConnectRefusal,
+    Limits,
+    Terms,
+    negotiate,
+)
 from broker_runtime.storage.base import StoreHealth, WillRecord
 
 if TYPE_CHECKING:
@@ -86,7 +94,7 @@ class Handshake:
     def refuse_malformed(self, link: Connection, violation: Violation) -> None:
         """A CONNECT that breaks the rules; answered if its version is known."""
         link.version = violation.reply_version
-        self._answer_refusal(link, violation.reason)
+        send_refusal(link, violation.reason, violation.detail)
         self.turn_away(link, violation.detail)
 
     # -- the steps ---------------------------------------------------------------------------------
@@ -95,13 +103,16 @@ class Handshake:
         """Take a CONNECT. The answer may come later: the caller stops reading until then."""
         link.version = connect.protocol_version
         link.level = 5 if connect.protocol_version == V5 else 4
+        asked = connect.properties
+        link.explains = asked.request_problem_information != 0
+        link.max_packet_bytes = asked.maximum_packet_bytes or UNLIMITED_PACKET_BYTES
         limits = self._limits()
         # [MQTT-3.1.3-7]; 120 bits nobody can guess (S20)
         terms = negotiate(connect, limits, new_client_id=f"auto-{secrets.token_hex(15)}")
         if isinstance(terms, ConnectRefusal):
-            self._refuse(
-                link, connect.client_id, connect.username or "", terms.reason, terms.detail
-            )
+            send_refusal(link, terms.reason, terms.detail)
+            self._count_refusal(link, connect.client_id, connect.username or "", terms.detail)
+            link.shut(terms.detail, keep_will=False)
             return
         request = Request(link, connect, terms, limits)
         self._requests[link] = request
@@ -133,6 +144,7 @@ class Handshake:
             topic_alias_maximum=settings.topic_alias_maximum,
             max_packet_bytes=core.max_packet_bytes,
             inflight_maximum=settings.inflight_maximum,
+            offers=settings.offers,
         )
 
     def _node_refuses(self) -> tuple[ReasonCode, str] | None:
@@ -320,9 +332,12 @@ class Handshake:
             return
         self.forget(link)
         core.stats.connect_success += 1
-        link.max_packet_bytes = terms.max_packet_bytes
         accepted = terms.accepted(session_present=is_present, limits=request.limits)
-        link.send_counted(CONNACK, encode(accepted, link.version))
+        if not link.send_if_fits(CONNACK, encode(accepted, link.version)):
+            link.shut("the CONNACK is larger than the client takes", keep_will=True)
+            return
+        if terms.alias_maximum:
+            link.level, link.aliases_out = 6, OutboundAliases(terms.alias_maximum)
         link.go_live(terms.keep_alive_s)
         core.events.add(
             "connected",
@@ -338,25 +353,18 @@ class Handshake:
 
     # -- refusing ----------------------------------------------------------------------------------
 
-    def refuse(self, link: Connection, reason: ReasonCode, detail: str) -> None:
+    def refuse(
+        self, link: Connection, reason: ReasonCode, detail: str, server_reference: str = ""
+    ) -> None:
         """Refuse a connection whose CONNECT is under decision, or has not come yet."""
         request = self._requests.get(link)
         if request is None or link.state == NEW:
             self.turn_away(link, detail)
             return
         username = request.connect.username or ""
-        self._refuse(link, request.terms.client_id, username, reason, detail)
-
-    def _refuse(
-        self, link: Connection, client_id: str, username: str, reason: ReasonCode, detail: str
-    ) -> None:
-        self._answer_refusal(link, reason)
-        self._count_refusal(link, client_id, username, detail)
+        send_refusal(link, reason, detail, server_reference)
+        self._count_refusal(link, request.terms.client_id, username, detail)
         link.shut(detail, keep_will=False)
-
-    def _answer_refusal(self, link: Connection, reason: ReasonCode) -> None:
-        if link.version == V5 or (link.version and connack_return_code(reason) is not None):
-            link.send_counted(CONNACK, encode(ConnAck(reason=reason), link.version))
 
     def _count_refusal(self, link: Connection, client_id: str, username: str, detail: str) -> None:
         self._core.stats.connect_failure += 1

@@ -37,7 +37,7 @@ def consume(core: Core, publisher: Connection, buffer: bytes, position: int) -> 
     """
     session = publisher.owner
     cache, routes, throttle = session.cache, core.routes, core.throttle
-    dirty, level, version = core.dirty, publisher.level, publisher.version
+    dirty, level, version = core.dirty, min(publisher.level, 5), publisher.version
     published = core.journal.published
     client_id, username, address = session.client_id, session.username, publisher.address
     is_5 = version == 5
@@ -218,7 +218,7 @@ def _publish_1(  # noqa: C901, PLR0915
     packet_id = buffer[name_end] << 8 | buffer[name_end + 1]
     if not packet_id:
         return -1
-    level = publisher.level
+    level = min(publisher.level, 5)
     seq = core.last_seq + 1
     if seq < now_us:
         seq = now_us

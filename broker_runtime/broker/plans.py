@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker_runtime.access.first_levels import Admission
-from broker_runtime.access.rights import Rights
+from broker_runtime.access.rights import Rights, combination
 from broker_runtime.broker.client import Session
 from broker_runtime.codec import topics
 from broker_runtime.codec.publish import topic_of
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.routing.routes import Delivery, Route, SharedGroup
+from broker_runtime.session.negotiation import Offers
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
@@ -108,12 +109,19 @@ class Entry:
         self.refusal = refusal
 
 
+def _offered(offers: Offers) -> int:
+    """The (QoS, retain) pairs that the node takes at all, as a mask."""
+    kinds = (False, True) if offers.retained else (False,)
+    return sum(combination(qos, kind) for qos in range(offers.maximum_qos + 1) for kind in kinds)
+
+
 class Planner:
     """Works out entries and plans, and keeps them."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._plans: dict[str, Plan] = {}
+        self._offered = _offered(core.settings.offers)
 
     def entry(self, session: Session, raw_topic: bytes) -> Entry | Violation:
         """What a PUBLISH of this client to this topic means; a violation when it is no topic."""
@@ -126,7 +134,7 @@ class Planner:
             return topic
         rights = core.rights_of(session)
         refusal = self._unfit(raw_topic, topic)
-        mask = 0 if refusal is not None else rights.publish_mask(topic)
+        mask = 0 if refusal is not None else rights.publish_mask(topic) & self._offered
         if mask:
             refusal = self.admit(topic)
             mask = 0 if refusal is not None else mask

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker_runtime.access.rights import combination
+from broker_runtime.broker.answers import explained
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.plans import Entry, Plan, Refusal
 from broker_runtime.broker.publication import Finish, Publication, needs_log
 from broker_runtime.codec.encoder import encode_ack
-from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH, PUBREC
+from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH, PUBREC, Ack
 from broker_runtime.codec.publish import (
     NO_TOPIC,
     PublishProperties,
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 _PLAIN = PublishProperties(b"")
 _QUOTA = Violation(
     ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more messages in flight than the receive maximum"
+)
+
+_QOS_NOT_OFFERED = Violation(
+    ReasonCode.QOS_NOT_SUPPORTED, "PUBLISH with a QoS above the maximum that was announced"
+)
+_RETAIN_NOT_OFFERED = Violation(
+    ReasonCode.RETAIN_NOT_SUPPORTED, "PUBLISH with RETAIN, which was announced as not available"
 )
 
 
@@ -59,6 +67,13 @@ class Publishing:
         incoming = self._read(link, buffer, start, end, flags)
         if isinstance(incoming, Violation):
             link.fail(incoming)
+            return
+        offers = self._core.settings.offers
+        if incoming.qos > offers.maximum_qos:  # [MQTT-3.2.2-11]
+            link.fail(_QOS_NOT_OFFERED)
+            return
+        if incoming.retain and not offers.retained:  # [MQTT-3.2.2-14]
+            link.fail(_RETAIN_NOT_OFFERED)
             return
         session = link.owner
         self._core.stats.messages_received += 1
@@ -173,11 +188,11 @@ class Publishing:
         if reason == ReasonCode.PACKET_TOO_LARGE:
             reason = ReasonCode.QUOTA_EXCEEDED  # PUBACK and PUBREC do not know 0x95
         if incoming.qos == 1:
-            self._answer(link, PUBACK, incoming.packet_id, reason)
+            self._answer(link, PUBACK, incoming.packet_id, reason, refusal.detail)
         elif incoming.qos == 2:
             if not reason:
                 session.received.keep(incoming.packet_id, None, 0)
-            self._answer(link, PUBREC, incoming.packet_id, reason)
+            self._answer(link, PUBREC, incoming.packet_id, reason, refusal.detail)
 
     def _message(self, link: Connection, incoming: Incoming) -> StoredMessage:
         core, session, split = self._core, link.owner, incoming.properties
@@ -207,9 +222,14 @@ class Publishing:
 
     # -- acknowledgements --------------------------------------------------------------------------
 
-    def _answer(self, link: Connection, packet_type: int, packet_id: int, reason: int) -> None:
+    def _answer(
+        self, link: Connection, packet_type: int, packet_id: int, reason: int, detail: str = ""
+    ) -> None:
         """Acknowledge, after everything that came before (``OrderedAnswers``)."""
-        answer = encode_ack(packet_type, packet_id, reason, link.version)
+        if reason and detail:
+            answer = explained(link, Ack(packet_type, packet_id, reason), reason, detail)
+        else:
+            answer = encode_ack(packet_type, packet_id, reason, link.version)
         if len(link.answers):
             link.answers.fill(link.answers.reserve(), answer)
             link.count_sent(packet_type)

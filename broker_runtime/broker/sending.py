@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
+from broker_runtime.codec.aliased import aliased_parts, aliased_whole
 from broker_runtime.codec.encoder import (
     PACKET_IDS,
     as_duplicate,
@@ -14,6 +15,7 @@ from broker_runtime.codec.encoder import (
     receiver_properties,
 )
 from broker_runtime.codec.packets import PUBLISH, PUBREL
+from broker_runtime.session.aliases import OutboundAliases
 from broker_runtime.session.outgoing import Message, Outgoing
 
 if TYPE_CHECKING:
@@ -135,6 +137,8 @@ class Sending:
         if reason is not None:
             self.drop(message.seq, session, 0, reason)
             return False
+        if link.aliases_out is not None:
+            packet = _aliased_whole(link, link.aliases_out, message.topic, packet)
         link.send(packet)
         link.sent0 += 1
         self._sent(PUBLISH_0, self._core.throttle.weight(len(message.payload)))
@@ -214,8 +218,13 @@ class Sending:
         out = link.out
         if not out:
             self._core.dirty.append(link)
-        out += (outgoing.prefix, PACKET_IDS[packet_id], outgoing.rest)
-        link.queued_bytes += outgoing.size_bytes
+        if link.aliases_out is None:
+            out += (outgoing.prefix, PACKET_IDS[packet_id], outgoing.rest)
+            link.queued_bytes += outgoing.size_bytes
+        else:
+            prefix, rest = _aliased_parts(link, link.aliases_out, outgoing)
+            out += (prefix, PACKET_IDS[packet_id], rest)
+            link.queued_bytes += len(prefix) + 2 + len(rest)
         kind = PUBLISH_0 | outgoing.qos
         link.sent[kind] += 1
         self._sent(kind, outgoing.weight)
@@ -292,3 +301,33 @@ class Sending:
             self._core.journal.step(*step)
         else:
             self.early_steps.append(step)
+
+
+def _aliased_whole(link: Connection, aliases: OutboundAliases, topic: str, packet: bytes) -> bytes:
+    """The packet with the topic's alias; as it is when there is none or it would not fit."""
+    alias, known = aliases.find(topic)
+    if not alias:
+        return packet
+    aliased = aliased_whole(packet, alias, known=known)
+    if len(aliased) > link.max_packet_bytes:
+        return packet
+    if not known:
+        aliases.keep(topic, alias)
+    return aliased
+
+
+def _aliased_parts(
+    link: Connection, aliases: OutboundAliases, outgoing: Outgoing
+) -> tuple[bytes, bytes]:
+    """The same for a message at QoS 1 or 2."""
+    message = outgoing.message
+    assert message is not None, "only a message that is known is sent"
+    alias, known = aliases.find(message.topic)
+    if not alias:
+        return outgoing.prefix, outgoing.rest
+    prefix, rest = aliased_parts(outgoing.prefix, outgoing.rest, alias, known=known)
+    if len(prefix) + 2 + len(rest) > link.max_packet_bytes:
+        return outgoing.prefix, outgoing.rest
+    if not known:
+        aliases.keep(message.topic, alias)
+    return prefix, rest

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker_runtime.session.negotiation import Offers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
@@ -40,5 +42,9 @@ class BrokerSettings:
     """
     tps_weight_bytes: int = 4_096
     """A message weighs one for each started so many bytes of payload (DECISIONS 6)."""
+    offers: Offers = Offers()
+    """Parts of MQTT that may be left out."""
+    sys_interval_s: int = 10
+    """Time between two publications of the counters under ``$SYS``; 0: never."""
     allow_anonymous: bool = False
     """Serve clients without username (the standalone form)."""

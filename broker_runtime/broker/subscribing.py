@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from broker_runtime.broker.answers import explained
 from broker_runtime.broker.catch_up import options_of
 from broker_runtime.broker.client import RetainedRequest, Session
 from broker_runtime.codec import topics
@@ -31,6 +32,8 @@ RETAINED_STEP = 256
 
 SHOWN_FILTERS = 5
 
+_NO_REFUSAL = (0, "")
+
 
 class Subscribing:
     """Keeps the subscriptions of the sessions, the tree and the store in step."""
@@ -45,18 +48,25 @@ class Subscribing:
         reasons: list[int] = []
         retained: list[RetainedRequest] = []
         granted: list[str] = []
+        first_refusal = _NO_REFUSAL
         for request in packet.subscriptions:
-            reason = self._subscribe_one(session, request, packet.identifier, retained)
+            reason, detail = self._subscribe_one(session, request, packet.identifier, retained)
             reasons.append(reason)
             if reason <= ReasonCode.GRANTED_QOS_2:
                 granted.append(request.topic_filter)
+            elif first_refusal is _NO_REFUSAL:
+                first_refusal = (reason, detail)
         if granted:
             self._event("subscribed", session, granted)
-        answer = encode(SubAck(packet_id=packet.packet_id, reasons=reasons), link.version)
+        answer = explained(
+            link, SubAck(packet_id=packet.packet_id, reasons=reasons), *first_refusal
+        )
 
         def confirm() -> None:
             if session.link is link:
-                link.send_counted(SUBACK, answer)
+                if not link.send_if_fits(SUBACK, answer):
+                    link.close(ReasonCode.PACKET_TOO_LARGE, "the client takes no SUBACK so large")
+                    return
                 session.retained_requests.extend(retained)
                 self.send_retained(session)
                 self._core.plan_flush()
@@ -75,11 +85,12 @@ class Subscribing:
         request: SubscriptionRequest,
         identifier: int | None,
         retained: list[RetainedRequest],
-    ) -> int:
+    ) -> tuple[int, str]:
+        """Returns the reason code of the SUBACK, and in words why it was refused."""
         core, topic_filter = self._core, request.topic_filter
-        refusal = self._refusal(session, request)
+        refusal = self._not_offered(request, identifier) or self._refusal(session, request)
         if refusal is not None:
-            reason, detail = refusal
+            _, detail = refusal
             core.events.note(
                 "denied",
                 client_id=session.client_id,
@@ -87,14 +98,15 @@ class Subscribing:
                 address=session.address,
                 reason=f"subscribe to {topic_filter[:200]!r}: {detail}",
             )
-            return reason
+            return refusal
         core.stats.acl_subscribe_success += 1
         group, inner = topics.split_share(topic_filter)
         name = topics.first_level(topic_filter)
         core.admit_first_level(name)  # DECISIONS 2; beyond the quota only publishing is refused
         former = session.subscriptions.get(topic_filter)
+        qos = min(request.qos, core.settings.offers.maximum_qos)  # [MQTT-3.2.2-10]
         record = SubscriptionRecord(
-            qos=request.qos,
+            qos=qos,
             no_local=request.no_local,
             retain_as_published=request.retain_as_published,
             retain_handling=request.retain_handling,
@@ -109,8 +121,25 @@ class Subscribing:
         if wants_retained and not group:  # [MQTT-3.3.1-9] [MQTT-3.3.1-10] §4.8.2
             identifiers = (identifier,) if identifier else ()
             scan = core.retained.scan(inner)
-            retained.append(RetainedRequest(scan, request.qos, identifiers))
-        return request.qos
+            retained.append(RetainedRequest(scan, qos, identifiers))
+        return qos, ""
+
+    def _not_offered(
+        self, request: SubscriptionRequest, identifier: int | None
+    ) -> tuple[ReasonCode, str] | None:
+        """What an operator has left out of MQTT (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13)."""
+        offers = self._core.settings.offers
+        group, inner = topics.split_share(request.topic_filter)
+        if group and not offers.shared_subscriptions:
+            return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "shared subscriptions are off"
+        if identifier is not None and not offers.subscription_identifiers:
+            return (
+                ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+                "subscription identifiers are off",
+            )
+        if not offers.wildcard_subscriptions and topics.has_wildcard(inner):
+            return ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "wildcards are off"
+        return None
 
     def _refusal(
         self, session: Session, request: SubscriptionRequest

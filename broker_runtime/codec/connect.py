@@ -88,12 +88,18 @@ def _read_after_version(reader: Reader, version: int) -> Connect:
     )
     if flags & _WILL_FLAG:
         connect.will = _read_will(reader, flags, version)
-    if flags & _USERNAME:
+    if flags & _USERNAME and not _is_left_out(reader, version):
         connect.username = reader.text("the user name")  # [MQTT-3.1.3-12]
-    if flags & _PASSWORD:
+    if flags & _PASSWORD and not _is_left_out(reader, version):
         connect.password = reader.binary("the password")
     reader.finish()
     return connect
+
+
+def _is_left_out(reader: Reader, version: int) -> bool:
+    """MQTT 3.1 §3.1: a flag may be set although user name or password are not there, the length of
+    the packet decides."""
+    return version == V31 and reader.position == reader.end
 
 
 def _read_will(reader: Reader, flags: int, version: int) -> Will:

@@ -103,6 +103,25 @@ DESCRIPTIONS: Final[dict[ReasonCode, str]] = {
 """Plain words for people (events, traces, log lines)."""
 
 
+_PEERS_OWN: Final = frozenset(
+    (
+        ReasonCode.MALFORMED_PACKET,
+        ReasonCode.PROTOCOL_ERROR,
+        ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+        ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+        ReasonCode.BAD_AUTHENTICATION_METHOD,
+        ReasonCode.TOPIC_FILTER_INVALID,
+        ReasonCode.TOPIC_NAME_INVALID,
+        ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
+        ReasonCode.TOPIC_ALIAS_INVALID,
+        ReasonCode.PACKET_TOO_LARGE,
+        ReasonCode.RETAIN_NOT_SUPPORTED,
+        ReasonCode.QOS_NOT_SUPPORTED,
+    )
+)
+"""Reasons whose details speak of nothing but what the peer itself sent."""
+
+
 # MQTT 3.1.1 §3.2.2.3 knows five refusals.
 CONNACK_V3_BAD_VERSION: Final = 1
 CONNACK_V3_BAD_CLIENT_IDENTIFIER: Final = 2
@@ -143,10 +162,11 @@ def connack_return_code(reason: int) -> int | None:
 
 
 def suback_code(reason: int, version: int) -> int:
-    """Byte of a SUBACK for a reason: 3.1.1 knows only the granted QoS and 0x80."""
-    if version < 5 and reason > ReasonCode.GRANTED_QOS_2:
-        return SUBACK_V3_FAILURE
-    return reason
+    """Byte of a SUBACK for a reason: 3.1.1 knows only the granted QoS and 0x80; MQTT 3.1 has no
+    word for a refusal at all and wants a positive answer (its §3.8), here "QoS 0"."""
+    if version >= 5 or reason <= ReasonCode.GRANTED_QOS_2:
+        return reason
+    return SUBACK_V3_FAILURE if version == 4 else ReasonCode.SUCCESS
 
 
 def describe(reason: int) -> str:
@@ -155,6 +175,12 @@ def describe(reason: int) -> str:
         return DESCRIPTIONS[ReasonCode(reason)]
     except ValueError:
         return f"reason 0x{reason:02X}"
+
+
+def reason_string(reason: int, detail: str) -> str:
+    """What a peer is told in a Reason String: details of its own mistake, else general words, so
+    that it learns nothing of policies, users and disks (SECURITY A2)."""
+    return detail if reason in _PEERS_OWN else describe(reason)
 
 
 def machine_name(reason: int) -> str:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker_runtime.codec.packets import V5, ConnAck, Connect, Properties
+from broker_runtime.codec.packets import V5, V31, ConnAck, Connect, Properties
 from broker_runtime.codec.reasons import ReasonCode
+from broker_runtime.codec.topics import valid_topic_name
 
 MAX_CLIENT_ID_BYTES = 1_024
 KEEP_ALIVE_LIMIT_S = 65_535
 DEFAULT_RECEIVE_MAXIMUM = 65_535
+UNLIMITED_PACKET_BYTES = 2**31
+"""More than any packet has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What of MQTT the node offers at all; an operator may leave parts out (MQTT 5.0 §3.2.2.3)."""
+
+    maximum_qos: int = 2
+    retained: bool = True
+    wildcard_subscriptions: bool = True
+    subscription_identifiers: bool = True
+    shared_subscriptions: bool = True
+    response_prefix: str = ""
+    """A client that asks for Response Information gets this, "/" and its client id; "": nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +38,7 @@ class Limits:
     topic_alias_maximum: int
     max_packet_bytes: int
     inflight_maximum: int
+    offers: Offers = Offers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,9 @@ class Terms:
     outbound_quota: int
     max_packet_bytes: int
     """Largest packet that may be sent to the client (P23)."""
+    alias_maximum: int
+    """Topic aliases that may be used towards the client [MQTT-3.1.2-26]; 0: none
+    [MQTT-3.1.2-27]."""
     changed: Properties
     """What the client must be told because it differs from what it asked for."""
 
@@ -57,7 +77,22 @@ class Terms:
         properties.receive_maximum = limits.receive_maximum
         properties.topic_alias_maximum = limits.topic_alias_maximum
         properties.maximum_packet_bytes = limits.max_packet_bytes
+        _tell_offers(properties, limits.offers)
         return ConnAck(reason=0, session_present=session_present, properties=properties)
+
+
+def _tell_offers(properties: Properties, offers: Offers) -> None:
+    """Say what is not offered; silence means that it is (MQTT 5.0 §3.2.2.3)."""
+    if offers.maximum_qos < 2:
+        properties.maximum_qos = offers.maximum_qos  # [MQTT-3.2.2-9]
+    if not offers.retained:
+        properties.retain_available = 0
+    if not offers.wildcard_subscriptions:
+        properties.wildcard_subscription_available = 0
+    if not offers.subscription_identifiers:
+        properties.subscription_identifiers_available = 0
+    if not offers.shared_subscriptions:
+        properties.shared_subscriptions_available = 0
 
 
 def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms | ConnectRefusal:
@@ -66,7 +101,7 @@ def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms 
     Args:
         new_client_id: used when the client leaves the choice to the server; unguessable (S20).
     """
-    refusal = _refusal(connect)
+    refusal = _refusal(connect) or _refused_will(connect, limits.offers)
     if refusal is not None:
         return refusal
     asked, changed = connect.properties, Properties()
@@ -84,8 +119,14 @@ def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms 
     expiry_s = min(wanted_s, limits.session_expiry_max_s)
     if expiry_s != wanted_s:
         changed.session_expiry_s = expiry_s
+    client_id = connect.client_id or new_client_id
+    if asked.request_response_information and limits.offers.response_prefix:
+        # [MQTT-3.1.2-28] only when it is asked for
+        response_topic = f"{limits.offers.response_prefix}/{client_id}"
+        if valid_topic_name(response_topic):
+            changed.response_information = response_topic
     return Terms(
-        client_id=connect.client_id or new_client_id,
+        client_id=client_id,
         assigned=assigned,
         protocol_version=connect.protocol_version,
         clean_start=connect.clean_start,
@@ -94,7 +135,8 @@ def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms 
         outbound_quota=min(
             asked.receive_maximum or DEFAULT_RECEIVE_MAXIMUM, limits.inflight_maximum
         ),
-        max_packet_bytes=asked.maximum_packet_bytes or 2**31,
+        max_packet_bytes=asked.maximum_packet_bytes or UNLIMITED_PACKET_BYTES,
+        alias_maximum=min(asked.topic_alias_maximum or 0, limits.topic_alias_maximum),
         changed=changed,
     )
 
@@ -105,17 +147,36 @@ def _keep_alive(asked_s: int, maximum_s: int) -> int:
     return min(asked_s or maximum_s, maximum_s)
 
 
+def _refused_will(connect: Connect, offers: Offers) -> ConnectRefusal | None:
+    will = connect.will
+    if will is None:
+        return None
+    if will.qos > offers.maximum_qos:  # [MQTT-3.2.2-12]
+        return ConnectRefusal(
+            ReasonCode.QOS_NOT_SUPPORTED, f"will: QoS {will.qos} is not supported"
+        )
+    if will.retain and not offers.retained:  # [MQTT-3.2.2-13]
+        return ConnectRefusal(
+            ReasonCode.RETAIN_NOT_SUPPORTED, "will: retained messages are not supported"
+        )
+    return None
+
+
 def _refusal(connect: Connect) -> ConnectRefusal | None:
     if connect.properties.authentication_method is not None:
         return ConnectRefusal(
             ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not supported"
         )
-    if not connect.client_id and connect.protocol_version != V5 and not connect.clean_start:
-        # [MQTT-3.1.3-8 of 3.1.1] (S20)
-        return ConnectRefusal(
-            ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
-            "an empty client identifier needs a clean session",
-        )
+    if not connect.client_id and connect.protocol_version != V5:
+        if connect.protocol_version == V31:  # MQTT 3.1 §3.1: one to 23 characters
+            return ConnectRefusal(
+                ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "MQTT 3.1 needs a client identifier"
+            )
+        if not connect.clean_start:  # [MQTT3-3.1.3-8] (S20)
+            return ConnectRefusal(
+                ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+                "an empty client identifier needs a clean session",
+            )
     if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
         return ConnectRefusal(
             ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
