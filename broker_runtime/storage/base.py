@@ -84,6 +84,28 @@ class StoredMessage(msgspec.Struct, eq=False, gc=False):
         return f"{self.shard:02X}{self.seq:014X}"
 
 
+class PublishRun(msgspec.Struct, eq=False, gc=False):
+    """PUBLISHes of one client that came one after another: to one topic, at one QoS, not retained,
+    without topic alias and message expiry. Kept as received, which costs a fraction of a
+    ``StoredMessage`` each; ``runs.messages_of`` takes it apart.
+
+    ``packets`` holds ``count`` whole PUBLISH packets of MQTT ``version`` (4: before MQTT 5), their
+    numbers are ``first_seq`` and those that follow it, without a gap.
+    """
+
+    shard: int
+    first_seq: int
+    count: int
+    stored_ms: int
+    topic: str
+    qos: int
+    version: int
+    client_id: str
+    username: str
+    address: str
+    packets: bytes
+
+
 @dataclass(slots=True)
 class SubscriptionRecord:
     """Options of a subscription; ``since_seq`` keeps older messages of the log out of a replay."""
@@ -273,11 +295,29 @@ class Journal(Protocol):
         """
         ...
 
+    def published_run(
+        self, run: PublishRun, deliveries: Sequence[tuple[str, int]], result: str
+    ) -> None:
+        """The same for messages that came one after another and all went to the same clients."""
+        ...
+
     def step(
         self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int
     ) -> None:
         """A later step of a message: a queued delivery, an acknowledgement, a drop and its
         reason."""
+        ...
+
+    def steps(
+        self,
+        seqs: Sequence[int],
+        client_id: str,
+        packet_type: str,
+        qos: int,
+        result: str,
+        at_ms: int,
+    ) -> None:
+        """The same step of several messages; ``seqs`` is not changed after the call."""
         ...
 
     def event(self, event: ClientEvent) -> None:

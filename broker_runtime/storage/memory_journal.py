@@ -16,8 +16,9 @@ from broker_runtime.contract.queries import (
     MessageSummary,
     TraceStep,
 )
-from broker_runtime.storage.base import MessageQuery, StoredMessage
+from broker_runtime.storage.base import MessageQuery, PublishRun, StoredMessage
 from broker_runtime.storage.descriptions import Step, detail_of, place_of, summary_of, trace_of
+from broker_runtime.storage.runs import messages_of
 
 MAX_MESSAGES = 20_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -73,6 +74,13 @@ class MemoryJournal:
             _, oldest = self._entries.popitem(last=False)
             self._bytes -= len(oldest.message.payload)
 
+    def published_run(
+        self, run: PublishRun, deliveries: Sequence[tuple[str, int]], result: str
+    ) -> None:
+        """See ``base.Journal.published_run``."""
+        for message in messages_of(run):
+            self.published(message, deliveries, result)
+
     def step(
         self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int
     ) -> None:
@@ -80,6 +88,19 @@ class MemoryJournal:
         entry = self._entries.get(seq)
         if entry is not None and len(entry.steps) < MAX_STEPS:
             entry.steps.append((seq, at_ms, client_id, packet_type, qos, result))
+
+    def steps(
+        self,
+        seqs: Sequence[int],
+        client_id: str,
+        packet_type: str,
+        qos: int,
+        result: str,
+        at_ms: int,
+    ) -> None:
+        """See ``base.Journal.steps``."""
+        for seq in seqs:
+            self.step(seq, client_id, packet_type, qos, result, at_ms)
 
     def event(self, event: ClientEvent) -> None:
         """See ``base.Journal.event``."""

@@ -9,7 +9,7 @@ import pytest
 from broker_runtime.codec.packets import Properties
 from broker_runtime.codec.properties import forwardable_block
 from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
-from broker_runtime.storage.base import MessageQuery, StorageError
+from broker_runtime.storage.base import MessageQuery, PublishRun, StorageError
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
 from broker_runtime.storage.memory_journal import MemoryJournal
 from tests.storage.samples import FIRST_SEQ, NOW_MS, message
@@ -244,3 +244,19 @@ async def test_a_journal_that_is_not_open_says_so(tmp_path):
     with pytest.raises(StorageError, match="not open"):
         await journal.list_messages(query())
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_run_is_found_message_by_message_with_its_trace(journal):
+    packets = b"\x32\x08\x00\x01a\x00\x01one" + b"\x32\x08\x00\x01a\x00\x02two"
+    run = PublishRun(0, FIRST_SEQ, 2, NOW_MS, "a", 1, 4, "p", "u", "1.2.3.4:5", packets)
+    journal.published_run(run, [("r", 1)], "success")
+    journal.steps([FIRST_SEQ, FIRST_SEQ + 1], "r", "PUBACK", 1, "success", NOW_MS + 1)
+    found = (await journal.list_messages(query())).messages
+    assert [(m.topic, m.client_id, m.qos, m.payload_bytes) for m in found] == [("a", "p", 1, 3)] * 2
+    second = await journal.get_message(found[1].message_id)
+    assert second.payload == b"two"
+    assert await journal.get_trace(found[1].message_id) == [
+        step("produce", NOW_MS, "p", "PUBLISH", 1),
+        step("consume", NOW_MS, "r", "PUBLISH", 1),
+        step("consume", NOW_MS + 1, "r", "PUBACK", 1),
+    ]

@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker_runtime.codec.encoder import encode
+from broker_runtime.codec.packets import Properties, Publish
+from broker_runtime.storage.base import PublishRun
 from broker_runtime.storage.journal.records import (
     FRAME_RECORDS,
+    FRAME_STEPS,
     HEADER,
     Found,
     Frame,
@@ -139,3 +143,72 @@ def test_a_record_that_cannot_be_encoded_costs_only_itself():
     assert left_out == 1
     (kept,), _, _ = read_all(data)
     assert kept.count == 2
+
+
+@st.composite
+def runs(draw):
+    version, qos = draw(st.sampled_from([4, 5])), draw(st.integers(0, 2))
+    payloads = draw(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
+    packets = b"".join(
+        encode(
+            Publish(
+                topic="t",
+                payload=payload,
+                qos=qos,
+                packet_id=i + 1 if qos else 0,
+                properties=Properties(content_type="x" if i % 2 else None),
+            ),
+            version,
+        )
+        for i, payload in enumerate(payloads)
+    )
+    first_seq = draw(NUMBER)
+    run = PublishRun(0, first_seq, len(payloads), 7, "t", qos, version, "c", "u", "a", packets)
+    return run, payloads
+
+
+@given(st.lists(runs(), max_size=4), DELIVERIES)
+def test_a_run_is_read_as_the_messages_it_was(made, deliveries):
+    data = b"".join(
+        encode_frame(frame)[0]
+        for frame in frames_of([], [], [], [(run, deliveries, "success") for run, _ in made])
+    )
+    frames, _, whole = read_all(data)
+    assert whole
+    rows = [row for frame in frames for row in frame.publishes]
+    assert [(r[0], r[9]) for r in rows] == [
+        (run.first_seq + i, payload) for run, payloads in made for i, payload in enumerate(payloads)
+    ]
+    assert [r[10] for r in rows] == [
+        b"\x03\x00\x01x" if run.version == 5 and i % 2 else b""
+        for run, payloads in made
+        for i in range(len(payloads))
+    ]
+    assert {r[2:7] for r in rows} <= {("t", "c", "u", "a", q) for q in range(3)}
+    assert all(
+        audience_of(frame.audiences[row[13]] if row[13] >= 0 else None) == deliveries
+        for frame in frames
+        for row in frame.publishes
+    )
+
+
+@pytest.mark.parametrize(
+    "packets", [b"\x30", b"\x10\x00", b"\x30\x05\x00\x01t", b"\x36\x05\x00\x01t12"]
+)
+def test_a_run_of_something_else_is_damage(packets):
+    run = PublishRun(0, FIRST_SEQ, 1, 7, "t", 0, 4, "c", "u", "a", packets)
+    (frame,) = frames_of([], [], [], [(run, [], "success")])
+    data, _ = encode_frame(frame)
+    assert frame_at(data, 0) == Found(len(data), None)
+
+
+def test_steps_of_many_messages_are_read_one_by_one():
+    (frame,) = frames_of([], [], [], [], [(9, "c", "PUBACK", 1, "success", [1, 2, 3])])
+    assert frame.count == 3
+    (read,), _, _ = read_all(encode_frame(frame)[0])
+    assert read.steps == [(seq, 9, "c", "PUBACK", 1, "success") for seq in (1, 2, 3)]
+
+
+def test_frames_of_step_runs_are_cut_by_the_steps():
+    many = [(9, "c", "PUBACK", 1, "success", [7] * (FRAME_STEPS // 2))] * 3
+    assert [f.count for f in frames_of([], [], [], [], many)] == [FRAME_STEPS, FRAME_STEPS // 2]

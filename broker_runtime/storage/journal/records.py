@@ -11,15 +11,26 @@ from zlib import crc32
 import msgspec
 
 from broker_runtime.contract.queries import ClientEvent
-from broker_runtime.storage.base import StoredMessage
+from broker_runtime.storage.base import PublishRun, StoredMessage
 from broker_runtime.storage.descriptions import Step
+from broker_runtime.storage.runs import RunDamaged, contents_of
 
 Pending = tuple[StoredMessage, Sequence[tuple[str, int]], str]
 """A publish as the broker hands it over: message, deliveries, result."""
 
+PendingRun = tuple[PublishRun, Sequence[tuple[str, int]], str]
+"""The same for a run of publishes."""
+
 PublishRow = tuple[int, int, str, str, str, str, int, bool, int | None, bytes, bytes, int, str, int]
 """seq, stored_ms, topic, client id, username, address, QoS, retain, expires_ms, payload,
 properties, shard, result, audience (index of the frame's ``audiences``, -1 when nobody)."""
+
+RunRow = tuple[int, int, int, int, str, int, int, str, str, str, bytes, str, int]
+"""shard, first seq, count, stored_ms, topic, QoS, version, client id, username, address, packets,
+result, audience."""
+
+StepRun = tuple[int, str, str, int, str, Sequence[int]]
+"""at_ms, client id, packet type, QoS, result, seqs."""
 
 EventRow = tuple[int, str, str, str, str, str]
 """at_ms, client id, username, address, event, reason."""
@@ -30,22 +41,36 @@ FRAME_BYTES = 512 * 1024
 FRAME_RECORDS = 1_000
 """A frame is closed when its payloads or its count reach these; one large record may exceed
 them."""
+FRAME_STEPS = 20_000
+"""The same for the steps that runs of them stand for."""
 MAX_FRAME_BYTES = 512 * 1024 * 1024
 """No frame is larger (a packet has at most 256 MB), so a greater length is damage."""
 
 
 class Frame(msgspec.Struct, array_like=True, frozen=True):
-    """What one frame holds. An audience is the encoded list of (client id, QoS) of deliveries."""
+    """What one frame holds. An audience is the encoded list of (client id, QoS) of deliveries.
+
+    Runs are written by the broker and taken apart by the reader: it costs the broker one row for
+    all PUBLISHes of a read, where each would take 0.25 us (2026-11-20, Python 3.11).
+    """
 
     publishes: list[PublishRow] = []
     audiences: list[bytes] = []
     steps: list[Step] = []
     events: list[EventRow] = []
+    runs: list[RunRow] = []
+    step_runs: list[StepRun] = []
 
     @property
     def count(self) -> int:
         """Records in it."""
-        return len(self.publishes) + len(self.steps) + len(self.events)
+        return (
+            len(self.publishes)
+            + len(self.steps)
+            + len(self.events)
+            + sum([row[2] for row in self.runs])
+            + sum([len(row[5]) for row in self.step_runs])
+        )
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -70,37 +95,103 @@ def audience_of(blob: bytes | None) -> list[tuple[str, int]]:
     return _decode_audience(blob) if blob else []
 
 
-def frames_of(
-    publishes: Sequence[Pending], steps: Sequence[Step], events: Sequence[EventRow]
-) -> Iterator[Frame]:
-    """Cut what has gathered into frames.
+class _Audiences:
+    """Lists of deliveries as numbers: one that several publishes share (the same object) is encoded
+    once a frame, so a fan-out to 500 costs its publish one number."""
 
-    A list of deliveries that several publishes share (the same object) is encoded once a frame, so
-    a fan-out to 500 costs its publish one number.
-    """
+    def __init__(self) -> None:
+        self.encoded: list[bytes] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, deliveries: Sequence[tuple[str, int]]) -> int:
+        """The number of a list; -1: nobody."""
+        if not deliveries:
+            return -1
+        found = self._numbers.get(id(deliveries))
+        if found is None:
+            found = self._numbers[id(deliveries)] = len(self.encoded)
+            self.encoded.append(_encode(deliveries))
+        return found
+
+
+def frames_of(
+    publishes: Sequence[Pending],
+    steps: Sequence[Step],
+    events: Sequence[EventRow],
+    runs: Sequence[PendingRun] = (),
+    step_runs: Sequence[StepRun] = (),
+) -> Iterator[Frame]:
+    """Cut what has gathered into frames."""
+    yield from _publish_frames(publishes)
+    yield from _run_frames(runs)
+    for start in range(0, len(steps), FRAME_RECORDS):
+        yield Frame(steps=list(steps[start : start + FRAME_RECORDS]))
+    yield from _step_run_frames(step_runs)
+    for start in range(0, len(events), FRAME_RECORDS):
+        yield Frame(events=list(events[start : start + FRAME_RECORDS]))
+
+
+def _publish_frames(publishes: Sequence[Pending]) -> Iterator[Frame]:
     rows: list[PublishRow] = []
-    audiences: list[bytes] = []
-    known: dict[int, int] = {}
+    audiences = _Audiences()
     size_bytes = 0
     for m, deliveries, result in publishes:
-        audience = known.get(id(deliveries), -1)
-        if audience < 0 and deliveries:
-            audience = known[id(deliveries)] = len(audiences)
-            audiences.append(_encode(deliveries))
         rows.append(
             (m.seq, m.stored_ms, m.topic, m.client_id, m.username, m.address, m.qos, m.retain,
-             m.expires_ms, m.payload, m.properties, m.shard, result, audience)
+             m.expires_ms, m.payload, m.properties, m.shard, result, audiences.number(deliveries))
         )  # fmt: skip
         size_bytes += len(m.payload)
         if size_bytes >= FRAME_BYTES or len(rows) >= FRAME_RECORDS:
-            yield Frame(rows, audiences)
-            rows, audiences, known, size_bytes = [], [], {}, 0
+            yield Frame(rows, audiences.encoded)
+            rows, audiences, size_bytes = [], _Audiences(), 0
     if rows:
-        yield Frame(rows, audiences)
-    for start in range(0, len(steps), FRAME_RECORDS):
-        yield Frame(steps=list(steps[start : start + FRAME_RECORDS]))
-    for start in range(0, len(events), FRAME_RECORDS):
-        yield Frame(events=list(events[start : start + FRAME_RECORDS]))
+        yield Frame(rows, audiences.encoded)
+
+
+def _run_frames(runs: Sequence[PendingRun]) -> Iterator[Frame]:
+    rows: list[RunRow] = []
+    audiences = _Audiences()
+    size_bytes = 0
+    for r, deliveries, result in runs:
+        rows.append(
+            (r.shard, r.first_seq, r.count, r.stored_ms, r.topic, r.qos, r.version, r.client_id,
+             r.username, r.address, r.packets, result, audiences.number(deliveries))
+        )  # fmt: skip
+        size_bytes += len(r.packets)
+        if size_bytes >= FRAME_BYTES or len(rows) >= FRAME_RECORDS:
+            yield Frame(runs=rows, audiences=audiences.encoded)
+            rows, audiences, size_bytes = [], _Audiences(), 0
+    if rows:
+        yield Frame(runs=rows, audiences=audiences.encoded)
+
+
+def _step_run_frames(step_runs: Sequence[StepRun]) -> Iterator[Frame]:
+    rows: list[StepRun] = []
+    count = 0
+    for row in step_runs:
+        rows.append(row)
+        count += len(row[5])
+        if count >= FRAME_STEPS:
+            yield Frame(step_runs=rows)
+            rows, count = [], 0
+    if rows:
+        yield Frame(step_runs=rows)
+
+
+def _taken_apart(frame: Frame) -> Frame:
+    """The same records without runs."""
+    publishes, steps = list(frame.publishes), list(frame.steps)
+    for row in frame.runs:
+        (shard, seq, _, stored_ms, topic, qos, version, client_id, username, address, packets,
+         result, audience) = row  # fmt: skip
+        for number, (properties, payload) in enumerate(contents_of(packets, version), start=seq):
+            publishes.append(
+                (number, stored_ms, topic, client_id, username, address, qos, False, None,
+                 payload, properties, shard, result, audience)
+            )  # fmt: skip
+    for at_ms, client_id, packet_type, qos, result, seqs in frame.step_runs:
+        steps += [(number, at_ms, client_id, packet_type, qos, result) for number in seqs]
+    return Frame(publishes, frame.audiences, steps, frame.events)
 
 
 def encode_frame(frame: Frame) -> tuple[bytes, int]:
@@ -115,6 +206,8 @@ def encode_frame(frame: Frame) -> tuple[bytes, int]:
             frame.audiences,
             [row for row in frame.steps if _encodable(row)],
             [row for row in frame.events if _encodable(row)],
+            [row for row in frame.runs if _encodable(row)],
+            [row for row in frame.step_runs if _encodable(row)],
         )
         left_out = whole - frame.count
         body = _encode(frame)
@@ -138,7 +231,7 @@ class Found:
 
 
 def frame_at(data: bytes, offset: int) -> Found | int:
-    """Read the frame at ``offset``.
+    """Read the frame at ``offset``, its runs taken apart.
 
     Returns:
         What is there; or how many bytes from ``offset`` on are needed to say it (more than there
@@ -157,6 +250,9 @@ def frame_at(data: bytes, offset: int) -> Found | int:
     if crc32(body) != checksum:
         return Found(start + length, None)
     try:
-        return Found(start + length, _decode_frame(body))
-    except msgspec.MsgspecError:
+        frame = _decode_frame(body)
+        if frame.runs or frame.step_runs:
+            frame = _taken_apart(frame)
+        return Found(start + length, frame)
+    except (msgspec.MsgspecError, RunDamaged):
         return Found(start + length, None)

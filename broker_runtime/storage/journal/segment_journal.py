@@ -18,13 +18,15 @@ from broker_runtime.contract.queries import (
     MessageList,
     TraceStep,
 )
-from broker_runtime.storage.base import MessageQuery, StorageError, StoredMessage
+from broker_runtime.storage.base import MessageQuery, PublishRun, StorageError, StoredMessage
 from broker_runtime.storage.descriptions import Step
 from broker_runtime.storage.journal import layout
 from broker_runtime.storage.journal.indexer_process import IndexerProcess
 from broker_runtime.storage.journal.records import (
     EventRow,
     Pending,
+    PendingRun,
+    StepRun,
     encode_frame,
     event_row,
     frames_of,
@@ -66,7 +68,9 @@ class SegmentJournal:
         self._segment_bytes = segment_bytes
         self._max_lag_bytes = max_lag_bytes
         self._publishes: list[Pending] = []
+        self._runs: list[PendingRun] = []
         self._steps: list[Step] = []
+        self._step_runs: list[StepRun] = []
         self._events: list[EventRow] = []
         self._timer: asyncio.TimerHandle | None = None
         self._flush_s = FLUSH_S
@@ -120,11 +124,33 @@ class SegmentJournal:
         if self._timer is None:
             self._arm()
 
+    def published_run(
+        self, run: PublishRun, deliveries: Sequence[tuple[str, int]], result: str
+    ) -> None:
+        """See ``base.Journal.published_run``."""
+        self._runs.append((run, deliveries, result))
+        if self._timer is None:
+            self._arm()
+
     def step(
         self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int
     ) -> None:
         """See ``base.Journal.step``."""
         self._steps.append((seq, at_ms, client_id, packet_type, qos, result))
+        if self._timer is None:
+            self._arm()
+
+    def steps(
+        self,
+        seqs: Sequence[int],
+        client_id: str,
+        packet_type: str,
+        qos: int,
+        result: str,
+        at_ms: int,
+    ) -> None:
+        """See ``base.Journal.steps``."""
+        self._step_runs.append((at_ms, client_id, packet_type, qos, result, seqs))
         if self._timer is None:
             self._arm()
 
@@ -226,14 +252,18 @@ class SegmentJournal:
         publishes, self._publishes = self._publishes, []
         steps, self._steps = self._steps, []
         events, self._events = self._events, []
+        runs, self._runs = self._runs, []
+        step_runs, self._step_runs = self._step_runs, []
         count = len(publishes) + len(steps) + len(events)
+        count += sum([pending[0].count for pending in runs])
+        count += sum([len(step_run[5]) for step_run in step_runs])
         if not count:
             return
         self._flush_s = BUSY_FLUSH_S if count >= BUSY_RECORDS else FLUSH_S
         if self._segments is None or self._must_drop():
             self._dropped += count
             return
-        for frame in frames_of(publishes, steps, events):
+        for frame in frames_of(publishes, steps, events, runs, step_runs):
             data, left_out = encode_frame(frame)
             self._dropped += left_out
             if not self._segments.append(data):
