@@ -5,7 +5,9 @@ of a message for any number of durable sessions, a session is a record plus a cu
 every session write carries the lease. All calls are made from the event-loop thread; nothing here
 blocks it. A write takes ``done``, which is called on the loop thread after the group commit that
 made it durable: ``done(None)``, or ``done(error)`` when it was not kept. Writes take effect in the
-order of the calls.
+order of the calls, and the writes of one turn of the loop become durable together: a crash leaves
+all of them or none. (A write that cannot be kept at all, ``StorageError``, does not take the others
+with it.)
 """
 
 from __future__ import annotations
@@ -108,7 +110,8 @@ class PublishRun(msgspec.Struct, eq=False, gc=False):
 
 @dataclass(slots=True)
 class SubscriptionRecord:
-    """Options of a subscription; ``since_seq`` keeps older messages of the log out of a replay."""
+    """Options of a subscription; ``since_seq`` keeps older messages of the log out of a replay,
+    ``retained_due``: not all retained messages that it brings were handed to the session yet."""
 
     qos: int
     no_local: bool = False
@@ -116,6 +119,7 @@ class SubscriptionRecord:
     retain_handling: int = 0
     identifier: int | None = None
     since_seq: int = 0
+    retained_due: bool = False
 
 
 @dataclass(slots=True)
@@ -140,6 +144,13 @@ class Inflight:
     qos: int
     released: bool = False
     """QoS 2: PUBREC was received, PUBREL is owed."""
+    source: str = ""
+    """Where the message is found again: empty, in the log by the session's subscriptions;
+    ``RETAINED``, among the retained messages; else the shared group it was taken for."""
+
+
+RETAINED = "retained"
+"""``Inflight.source`` of a retained message."""
 
 
 @dataclass(slots=True)
@@ -147,8 +158,10 @@ class SessionRecord:
     """Everything of a session that outlives its connection.
 
     ``cursor``: every message of the log up to it is settled for this session. ``inflight`` and
-    ``settled`` say what is known of messages above the cursor. Inbound QoS 2 messages are kept by
-    ``SessionStore.put_received``.
+    ``settled`` say what is known of messages above the cursor. ``doubtful_seq``: QoS 1 messages up
+    to it may have been sent before a crash, with a packet id that was not kept. ``retained_done``:
+    QoS 2 retained messages that the client has while subscriptions have ``retained_due``. Inbound
+    QoS 2 messages are kept by ``SessionStore.put_received``.
     """
 
     client_id: str
@@ -168,6 +181,8 @@ class SessionRecord:
     cursor: int = 0
     inflight: list[Inflight] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    doubtful_seq: int = 0
+    retained_done: list[int] = field(default_factory=list)
 
 
 class SessionStore(Protocol):
@@ -198,10 +213,16 @@ class SessionStore(Protocol):
         ...
 
     def release_received(
-        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
+        self,
+        client_id: str,
+        epoch: int,
+        packet_id: int,
+        log: StoredMessage | None,
+        done: Done,
+        owed: Sequence[str] = (),
     ) -> None:
         """In one transaction: forget the inbound message and, when ``log`` is given, append it to
-        the log.
+        the log as ``MessageStore.append`` does.
 
         When no such message is kept (a repeated PUBREL) nothing is appended: exactly once.
         """
@@ -216,8 +237,25 @@ class SessionStore(Protocol):
 class MessageStore(Protocol):
     """The durable log (only messages that a durable session must get) and the retained messages."""
 
-    def append(self, message: StoredMessage, done: Done) -> None:
-        """Add to the log; ``message.seq`` is greater than of every earlier call."""
+    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
+        """Add to the log; ``message.seq`` is greater than of every earlier call.
+
+        ``owed``: keys (``$share/<name>/<filter>``) of the shared groups of which one member must
+        get a copy; kept in the same transaction, until ``settle_owed``.
+        """
+        ...
+
+    def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """Copies of shared groups, (sequence, key), that are owed no more; unknown ones are
+        ignored."""
+        ...
+
+    def load_owed(self) -> list[tuple[int, str]]:
+        """Copies of shared groups not settled, oldest message first; called once at start."""
+        ...
+
+    async def fetch(self, seqs: Sequence[int]) -> list[StoredMessage]:
+        """These messages of the log, oldest first, without those it does not hold."""
         ...
 
     async def replay(self, after_seq: int, limit: int) -> list[StoredMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
 
 from broker_runtime.storage.base import (
@@ -31,6 +32,7 @@ class MemoryStore:
         self._received: dict[tuple[str, int], StoredMessage] = {}
         self._log: list[StoredMessage] = []
         self._retained: dict[str, StoredMessage] = {}
+        self._owed: set[tuple[int, str]] = set()
         self._last_seq = 0
 
     async def open(self) -> None:
@@ -77,14 +79,20 @@ class MemoryStore:
             self._settle(done, None)
 
     def release_received(
-        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
+        self,
+        client_id: str,
+        epoch: int,
+        packet_id: int,
+        log: StoredMessage | None,
+        done: Done,
+        owed: Sequence[str] = (),
     ) -> None:
         """See ``base.SessionStore.release_received``."""
         if not self._may_write(done, client_id, epoch, must_exist=True):
             return
         kept = self._received.pop((client_id, packet_id), None)
         if kept is not None and log is not None:
-            self._add_to_log(log)
+            self._add_to_log(log, owed)
         self._settle(done, None)
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
@@ -92,7 +100,7 @@ class MemoryStore:
         found = [(owner, pid, message) for (owner, pid), message in self._received.items()]
         return sorted(found, key=lambda entry: entry[2].seq)
 
-    def append(self, message: StoredMessage, done: Done) -> None:
+    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
         """See ``base.MessageStore.append``."""
         if not self._may_write(done):
             return
@@ -100,8 +108,25 @@ class MemoryStore:
             last = self._log[-1].seq
             self._settle(done, StorageError(f"cannot be kept: {message.seq} is not after {last}"))
             return
-        self._add_to_log(message)
+        self._add_to_log(message, owed)
         self._settle(done, None)
+
+    def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """See ``base.MessageStore.settle_owed``."""
+        if self._may_write(done):
+            self._owed.difference_update(copies)
+            self._settle(done, None)
+
+    def load_owed(self) -> list[tuple[int, str]]:
+        """See ``base.MessageStore.load_owed``."""
+        return sorted(self._owed)
+
+    async def fetch(self, seqs: Sequence[int]) -> list[StoredMessage]:
+        """See ``base.MessageStore.fetch``."""
+        if not self._is_open:
+            raise Unavailable("the store is not open")
+        wanted = set(seqs)
+        return [message for message in self._log if message.seq in wanted]
 
     async def replay(self, after_seq: int, limit: int) -> list[StoredMessage]:
         """See ``base.MessageStore.replay``."""
@@ -135,8 +160,9 @@ class MemoryStore:
         """See ``base.MessageStore.last_seq``."""
         return self._last_seq
 
-    def _add_to_log(self, message: StoredMessage) -> None:
+    def _add_to_log(self, message: StoredMessage, owed: Sequence[str]) -> None:
         self._log.append(message)
+        self._owed.update((message.seq, key) for key in owed)
         self._last_seq = max(self._last_seq, message.seq)
 
     def _may_write(

@@ -8,7 +8,13 @@ from typing import Any
 
 import msgspec
 
-from broker_runtime.storage.base import Inflight, SessionRecord, StorageError, StoredMessage
+from broker_runtime.storage.base import (
+    RETAINED,
+    Inflight,
+    SessionRecord,
+    StorageError,
+    StoredMessage,
+)
 
 MESSAGE_COLUMNS = (
     "seq",
@@ -30,12 +36,17 @@ MESSAGE_COLUMNS = (
 message_row = attrgetter(*MESSAGE_COLUMNS)
 """A ``StoredMessage`` as a tuple of ``MESSAGE_COLUMNS``."""
 
-# The three parts of a checkpoint: cursor, in-flight as (packet id, seq, qos, released), settled.
-_Progress = tuple[int, list[tuple[int, int, int, bool]], list[int]]
+# What a checkpoint holds: cursor, in-flight as (packet id, seq, qos, released, source), settled,
+# doubtful_seq, retained_done.
+_Progress = tuple[int, list[tuple[int, int, int, bool, str]], list[int], int, list[int]]
+
+# The same as schema 1 wrote it.
+_Progress1 = tuple[int, list[tuple[int, int, int, bool]], list[int]]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_fixed = msgspec.msgpack.Decoder(SessionRecord).decode
 _decode_progress = msgspec.msgpack.Decoder(_Progress).decode
+_decode_progress_1 = msgspec.msgpack.Decoder(_Progress1).decode
 
 
 def message_of(row: tuple[Any, ...]) -> StoredMessage:
@@ -64,9 +75,18 @@ def encode_session(record: SessionRecord) -> tuple[bytes, bytes]:
     Apart, because a checkpoint comes every 200 ms while a session may hold hundreds of
     subscriptions.
     """
-    fixed = replace(record, cursor=0, inflight=[], settled=[])
-    inflight = [(i.packet_id, i.seq, i.qos, i.released) for i in record.inflight]
-    return _encode(fixed), _encode((record.cursor, inflight, record.settled))
+    fixed = replace(
+        record, cursor=0, inflight=[], settled=[], doubtful_seq=0, retained_done=[]
+    )
+    inflight = [(i.packet_id, i.seq, i.qos, i.released, i.source) for i in record.inflight]
+    progress = (
+        record.cursor,
+        inflight,
+        record.settled,
+        record.doubtful_seq,
+        record.retained_done,
+    )
+    return _encode(fixed), _encode(progress)
 
 
 def decode_session(fixed: bytes, progress: bytes) -> SessionRecord:
@@ -77,8 +97,29 @@ def decode_session(fixed: bytes, progress: bytes) -> SessionRecord:
     """
     try:
         record = _decode_fixed(fixed)
-        record.cursor, inflight, record.settled = _decode_progress(progress)
+        (
+            record.cursor,
+            inflight,
+            record.settled,
+            record.doubtful_seq,
+            record.retained_done,
+        ) = _decode_progress(progress)
     except msgspec.MsgspecError as error:
         raise StorageError(f"a stored session is damaged: {error}") from error
     record.inflight = [Inflight(*entry) for entry in inflight]
     return record
+
+
+def upgrade_progress(progress: bytes) -> bytes:
+    """A checkpoint that schema 1 wrote, as it is written now.
+
+    Raises:
+        StorageError: the bytes are no checkpoint of schema 1.
+    """
+    try:
+        cursor, inflight, settled = _decode_progress_1(progress)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"a stored session is damaged: {error}") from error
+    # Schema 1 told retained messages by their age: those of the log are newer than the cursor.
+    sourced = [(*entry, RETAINED if entry[1] <= cursor else "") for entry in inflight]
+    return _encode((cursor, sourced, settled, 0, []))

@@ -10,11 +10,13 @@ import sqlite3
 from pathlib import Path
 
 from broker_runtime.storage.base import StorageError
+from broker_runtime.storage.local.upgrade import OWED_TABLE, upgrade
 from broker_runtime.storage.records import MESSAGE_COLUMNS
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: copies owed to shared groups (``upgrade`` brings 1 up to it)."""
 SHARDS = 1
 """Shards of the log. Stored with the data and never changed in it (CLUSTERING 3.7, point 2)."""
 
@@ -40,7 +42,7 @@ CREATE TABLE received (
     owner TEXT NOT NULL, packet_id INTEGER NOT NULL, seq INTEGER NOT NULL, {_MESSAGE},
     UNIQUE (owner, packet_id));
 CREATE TABLE probe (filler BLOB NOT NULL);
-"""
+{OWED_TABLE}"""
 
 _RESTORE = "restore it from a backup, or move the folder away to begin with an empty store"
 
@@ -180,6 +182,7 @@ class StoreFiles:
             if verdict != "ok":
                 what = " ".join(str(verdict).split())
                 raise StorageError(f"{self.database}: damaged: {what}; {_RESTORE}")
+        upgrade(connection, self.database)
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         if meta.get("schema_version") != SCHEMA_VERSION or meta.get("shards") != SHARDS:
             raise StorageError(

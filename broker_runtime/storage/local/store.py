@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from broker_runtime.storage.local.writes import (
     ReleaseReceived,
     Retain,
     SaveSession,
+    SettleOwed,
     Trim,
     Write,
 )
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 _COLUMNS = ", ".join(MESSAGE_COLUMNS)
 _REPLAY = f"SELECT {_COLUMNS} FROM log WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608  # our own column names
+_ONE = f"SELECT {_COLUMNS} FROM log WHERE seq = ?"  # noqa: S608  # the same
 _RETAINED = f"SELECT {_COLUMNS} FROM retained"  # noqa: S608  # the same
 _RECEIVED = f"SELECT owner, packet_id, {_COLUMNS} FROM received ORDER BY seq"  # noqa: S608  # the same
 _SESSIONS = """SELECT session.record, progress.record FROM session
@@ -124,12 +127,18 @@ class LocalStore:
         self._submit(PutReceived(client_id, epoch, packet_id, message, done))
 
     def release_received(
-        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
+        self,
+        client_id: str,
+        epoch: int,
+        packet_id: int,
+        log: StoredMessage | None,
+        done: Done,
+        owed: Sequence[str] = (),
     ) -> None:
         """See ``base.SessionStore.release_received``."""
         if log is not None:
             self._note_seq(log.seq)
-        self._submit(ReleaseReceived(client_id, epoch, packet_id, log, done))
+        self._submit(ReleaseReceived(client_id, epoch, packet_id, log, done, owed))
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
         """See ``base.SessionStore.load_received``."""
@@ -137,10 +146,24 @@ class LocalStore:
 
     # Messages
 
-    def append(self, message: StoredMessage, done: Done) -> None:
+    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
         """See ``base.MessageStore.append``."""
         self._note_seq(message.seq)
-        self._submit(Append(message, done))
+        self._submit(Append(message, done, owed))
+
+    def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """See ``base.MessageStore.settle_owed``."""
+        self._submit(SettleOwed(copies, done))
+
+    def load_owed(self) -> list[tuple[int, str]]:
+        """See ``base.MessageStore.load_owed``."""
+        return self._select("SELECT seq, key FROM owed ORDER BY seq, key")
+
+    async def fetch(self, seqs: Sequence[int]) -> list[StoredMessage]:
+        """See ``base.MessageStore.fetch``; reads in the thread of ``replay``."""
+        if self._reader is None or self._loop is None:
+            raise Unavailable("the store is not open")
+        return await self._loop.run_in_executor(self._reader, self._fetch, tuple(seqs))
 
     async def replay(self, after_seq: int, limit: int) -> list[StoredMessage]:
         """See ``base.MessageStore.replay``; reads in a thread of its own, so the loop goes on."""
@@ -219,6 +242,14 @@ class LocalStore:
             except sqlite3.Error as error:
                 logger.error("store not closed cleanly error=%s", reason_of(error))
         self._files.release()
+
+    def _fetch(self, seqs: tuple[int, ...]) -> list[StoredMessage]:
+        assert self._reading is not None, "opened with the reader"
+        try:
+            found = [self._reading.execute(_ONE, (seq,)).fetchone() for seq in sorted(set(seqs))]
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self._files.database}: {reason_of(error)}") from error
+        return [message_of(row) for row in found if row is not None]
 
     def _replay(self, after_seq: int, limit: int) -> list[StoredMessage]:
         assert self._reading is not None, "opened with the reader"

@@ -17,21 +17,39 @@ Outcome = Exception | None
 _COLUMNS = ", ".join(MESSAGE_COLUMNS)
 _MARKS = ", ".join("?" * len(MESSAGE_COLUMNS))
 _APPEND = f"INSERT INTO log ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # our own column names
+_OWE = "INSERT OR IGNORE INTO owed (seq, key) VALUES (?, ?)"
 _RETAIN = f"INSERT OR REPLACE INTO retained ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # the same
 _RECEIVE = f"INSERT OR IGNORE INTO received (owner, packet_id, {_COLUMNS}) VALUES (?, ?, {_MARKS})"  # noqa: S608  # the same
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Add a message to the log."""
+    """Add a message to the log, with the shared groups that are owed a copy."""
 
     session: ClassVar[str | None] = None
     message: StoredMessage
     done: Done | None
+    owed: Sequence[str] = ()
 
     def apply(self, connection: sqlite3.Connection) -> Outcome:
         """Write it within the open transaction."""
         connection.execute(_APPEND, message_row(self.message))
+        if self.owed:
+            connection.executemany(_OWE, [(self.message.seq, key) for key in self.owed])
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class SettleOwed:
+    """Copies of shared groups are owed no more."""
+
+    session: ClassVar[str | None] = None
+    copies: Sequence[tuple[int, str]]
+    done: Done | None
+
+    def apply(self, connection: sqlite3.Connection) -> Outcome:
+        """Write it within the open transaction; what is not there is ignored."""
+        connection.executemany("DELETE FROM owed WHERE seq = ? AND key = ?", self.copies)
         return None
 
 
@@ -139,6 +157,7 @@ class ReleaseReceived:
     packet_id: int
     log: StoredMessage | None
     done: Done | None
+    owed: Sequence[str] = ()
 
     def apply(self, connection: sqlite3.Connection) -> Outcome:
         """Write it within the open transaction; appends only what it found."""
@@ -148,7 +167,7 @@ class ReleaseReceived:
             "DELETE FROM received WHERE owner = ? AND packet_id = ?", (self.session, self.packet_id)
         ).rowcount
         if found and self.log is not None:
-            connection.execute(_APPEND, message_row(self.log))
+            Append(self.log, None, self.owed).apply(connection)
         return None
 
 
@@ -168,7 +187,16 @@ class Trim:
         return None
 
 
-Write = Append | Retain | SaveSession | DeleteSession | PutReceived | ReleaseReceived | Trim
+Write = (
+    Append
+    | SettleOwed
+    | Retain
+    | SaveSession
+    | DeleteSession
+    | PutReceived
+    | ReleaseReceived
+    | Trim
+)
 
 
 def apply_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Outcome]:
@@ -182,9 +210,12 @@ def apply_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[O
     outcomes: list[Outcome] = []
     for kind, run in groupby(writes, type):
         if kind is Append:
-            rows = [message_row(append.message) for append in cast("Iterator[Append]", run)]
-            connection.executemany(_APPEND, rows)
-            outcomes.extend([None] * len(rows))
+            appends = list(cast("Iterator[Append]", run))
+            connection.executemany(_APPEND, [message_row(append.message) for append in appends])
+            owed = [(a.message.seq, key) for a in appends if a.owed for key in a.owed]
+            if owed:
+                connection.executemany(_OWE, owed)
+            outcomes.extend([None] * len(appends))
         else:
             for write in run:
                 skip = len(outcomes) in replaced_by
