@@ -213,16 +213,10 @@ class SessionStore(Protocol):
         ...
 
     def release_received(
-        self,
-        client_id: str,
-        epoch: int,
-        packet_id: int,
-        log: StoredMessage | None,
-        done: Done,
-        owed: Sequence[str] = (),
+        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
     ) -> None:
         """In one transaction: forget the inbound message and, when ``log`` is given, append it to
-        the log as ``MessageStore.append`` does.
+        the log.
 
         When no such message is kept (a repeated PUBREL) nothing is appended: exactly once.
         """
@@ -237,17 +231,17 @@ class SessionStore(Protocol):
 class MessageStore(Protocol):
     """The durable log (only messages that a durable session must get) and the retained messages."""
 
-    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
-        """Add to the log; ``message.seq`` is greater than of every earlier call.
+    def append(self, message: StoredMessage, done: Done) -> None:
+        """Add to the log; ``message.seq`` is greater than of every earlier call."""
+        ...
 
-        ``owed``: keys (``$share/<name>/<filter>``) of the shared groups of which one member must
-        get a copy; kept in the same transaction, until ``settle_owed``.
-        """
+    def owe(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """Copies of messages of the log that are owed to shared groups: (sequence, key of the
+        group, ``$share/<name>/<filter>``). Called in the same turn of the loop as the append."""
         ...
 
     def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
-        """Copies of shared groups, (sequence, key), that are owed no more; unknown ones are
-        ignored."""
+        """Copies that are owed no more; unknown ones are ignored."""
         ...
 
     def load_owed(self) -> list[tuple[int, str]]:

@@ -79,20 +79,14 @@ class MemoryStore:
             self._settle(done, None)
 
     def release_received(
-        self,
-        client_id: str,
-        epoch: int,
-        packet_id: int,
-        log: StoredMessage | None,
-        done: Done,
-        owed: Sequence[str] = (),
+        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
     ) -> None:
         """See ``base.SessionStore.release_received``."""
         if not self._may_write(done, client_id, epoch, must_exist=True):
             return
         kept = self._received.pop((client_id, packet_id), None)
         if kept is not None and log is not None:
-            self._add_to_log(log, owed)
+            self._add_to_log(log)
         self._settle(done, None)
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
@@ -100,7 +94,7 @@ class MemoryStore:
         found = [(owner, pid, message) for (owner, pid), message in self._received.items()]
         return sorted(found, key=lambda entry: entry[2].seq)
 
-    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
+    def append(self, message: StoredMessage, done: Done) -> None:
         """See ``base.MessageStore.append``."""
         if not self._may_write(done):
             return
@@ -108,8 +102,14 @@ class MemoryStore:
             last = self._log[-1].seq
             self._settle(done, StorageError(f"cannot be kept: {message.seq} is not after {last}"))
             return
-        self._add_to_log(message, owed)
+        self._add_to_log(message)
         self._settle(done, None)
+
+    def owe(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """See ``base.MessageStore.owe``."""
+        if self._may_write(done):
+            self._owed.update(copies)
+            self._settle(done, None)
 
     def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
         """See ``base.MessageStore.settle_owed``."""
@@ -160,9 +160,8 @@ class MemoryStore:
         """See ``base.MessageStore.last_seq``."""
         return self._last_seq
 
-    def _add_to_log(self, message: StoredMessage, owed: Sequence[str]) -> None:
+    def _add_to_log(self, message: StoredMessage) -> None:
         self._log.append(message)
-        self._owed.update((message.seq, key) for key in owed)
         self._last_seq = max(self._last_seq, message.seq)
 
     def _may_write(

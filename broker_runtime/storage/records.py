@@ -75,9 +75,7 @@ def encode_session(record: SessionRecord) -> tuple[bytes, bytes]:
     Apart, because a checkpoint comes every 200 ms while a session may hold hundreds of
     subscriptions.
     """
-    fixed = replace(
-        record, cursor=0, inflight=[], settled=[], doubtful_seq=0, retained_done=[]
-    )
+    fixed = replace(record, cursor=0, inflight=[], settled=[], doubtful_seq=0, retained_done=[])
     inflight = [(i.packet_id, i.seq, i.qos, i.released, i.source) for i in record.inflight]
     progress = (
         record.cursor,

@@ -24,6 +24,7 @@ from broker_runtime.storage.local.writer import Answers, Writer
 from broker_runtime.storage.local.writes import (
     Append,
     DeleteSession,
+    Owe,
     PutReceived,
     ReleaseReceived,
     Retain,
@@ -127,18 +128,12 @@ class LocalStore:
         self._submit(PutReceived(client_id, epoch, packet_id, message, done))
 
     def release_received(
-        self,
-        client_id: str,
-        epoch: int,
-        packet_id: int,
-        log: StoredMessage | None,
-        done: Done,
-        owed: Sequence[str] = (),
+        self, client_id: str, epoch: int, packet_id: int, log: StoredMessage | None, done: Done
     ) -> None:
         """See ``base.SessionStore.release_received``."""
         if log is not None:
             self._note_seq(log.seq)
-        self._submit(ReleaseReceived(client_id, epoch, packet_id, log, done, owed))
+        self._submit(ReleaseReceived(client_id, epoch, packet_id, log, done))
 
     def load_received(self) -> list[tuple[str, int, StoredMessage]]:
         """See ``base.SessionStore.load_received``."""
@@ -146,10 +141,14 @@ class LocalStore:
 
     # Messages
 
-    def append(self, message: StoredMessage, done: Done, owed: Sequence[str] = ()) -> None:
+    def append(self, message: StoredMessage, done: Done) -> None:
         """See ``base.MessageStore.append``."""
         self._note_seq(message.seq)
-        self._submit(Append(message, done, owed))
+        self._submit(Append(message, done))
+
+    def owe(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
+        """See ``base.MessageStore.owe``."""
+        self._submit(Owe(copies, done))
 
     def settle_owed(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
         """See ``base.MessageStore.settle_owed``."""

@@ -17,25 +17,35 @@ Outcome = Exception | None
 _COLUMNS = ", ".join(MESSAGE_COLUMNS)
 _MARKS = ", ".join("?" * len(MESSAGE_COLUMNS))
 _APPEND = f"INSERT INTO log ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # our own column names
-_OWE = "INSERT OR IGNORE INTO owed (seq, key) VALUES (?, ?)"
 _RETAIN = f"INSERT OR REPLACE INTO retained ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # the same
 _RECEIVE = f"INSERT OR IGNORE INTO received (owner, packet_id, {_COLUMNS}) VALUES (?, ?, {_MARKS})"  # noqa: S608  # the same
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Add a message to the log, with the shared groups that are owed a copy."""
+    """Add a message to the log."""
 
     session: ClassVar[str | None] = None
     message: StoredMessage
     done: Done | None
-    owed: Sequence[str] = ()
 
     def apply(self, connection: sqlite3.Connection) -> Outcome:
         """Write it within the open transaction."""
         connection.execute(_APPEND, message_row(self.message))
-        if self.owed:
-            connection.executemany(_OWE, [(self.message.seq, key) for key in self.owed])
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class Owe:
+    """Copies are owed to shared groups."""
+
+    session: ClassVar[str | None] = None
+    copies: Sequence[tuple[int, str]]
+    done: Done | None
+
+    def apply(self, connection: sqlite3.Connection) -> Outcome:
+        """Write it within the open transaction."""
+        connection.executemany("INSERT OR IGNORE INTO owed (seq, key) VALUES (?, ?)", self.copies)
         return None
 
 
@@ -157,7 +167,6 @@ class ReleaseReceived:
     packet_id: int
     log: StoredMessage | None
     done: Done | None
-    owed: Sequence[str] = ()
 
     def apply(self, connection: sqlite3.Connection) -> Outcome:
         """Write it within the open transaction; appends only what it found."""
@@ -167,7 +176,7 @@ class ReleaseReceived:
             "DELETE FROM received WHERE owner = ? AND packet_id = ?", (self.session, self.packet_id)
         ).rowcount
         if found and self.log is not None:
-            Append(self.log, None, self.owed).apply(connection)
+            connection.execute(_APPEND, message_row(self.log))
         return None
 
 
@@ -189,6 +198,7 @@ class Trim:
 
 Write = (
     Append
+    | Owe
     | SettleOwed
     | Retain
     | SaveSession
@@ -210,12 +220,9 @@ def apply_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[O
     outcomes: list[Outcome] = []
     for kind, run in groupby(writes, type):
         if kind is Append:
-            appends = list(cast("Iterator[Append]", run))
-            connection.executemany(_APPEND, [message_row(append.message) for append in appends])
-            owed = [(a.message.seq, key) for a in appends if a.owed for key in a.owed]
-            if owed:
-                connection.executemany(_OWE, owed)
-            outcomes.extend([None] * len(appends))
+            rows = [message_row(append.message) for append in cast("Iterator[Append]", run)]
+            connection.executemany(_APPEND, rows)
+            outcomes.extend([None] * len(rows))
         else:
             for write in run:
                 skip = len(outcomes) in replaced_by
