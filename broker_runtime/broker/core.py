@@ -49,7 +49,7 @@ class Core:
         self.store = store
         self.journal = journal
         self.clock = clock
-        self.settings = settings
+        self.settings, self.offers = settings, settings.offers
         self.stats = Stats()
         self.is_started = self.is_stopping = False
         self.open_links: set[Connection] = set()

@@ -144,7 +144,7 @@ class Handshake:
             topic_alias_maximum=settings.topic_alias_maximum,
             max_packet_bytes=core.max_packet_bytes,
             inflight_maximum=settings.inflight_maximum,
-            offers=settings.offers,
+            offers=core.offers,
         )
 
     def _node_refuses(self) -> tuple[ReasonCode, str] | None:

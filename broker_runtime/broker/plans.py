@@ -121,7 +121,7 @@ class Planner:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._plans: dict[str, Plan] = {}
-        self._offered = _offered(core.settings.offers)
+        self._offered = _offered(core.offers)
 
     def entry(self, session: Session, raw_topic: bytes) -> Entry | Violation:
         """What a PUBLISH of this client to this topic means; a violation when it is no topic."""

@@ -68,7 +68,7 @@ class Publishing:
         if isinstance(incoming, Violation):
             link.fail(incoming)
             return
-        offers = self._core.settings.offers
+        offers = self._core.offers
         if incoming.qos > offers.maximum_qos:  # [MQTT-3.2.2-11]
             link.fail(_QOS_NOT_OFFERED)
             return

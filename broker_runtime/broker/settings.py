@@ -42,9 +42,27 @@ class BrokerSettings:
     """
     tps_weight_bytes: int = 4_096
     """A message weighs one for each started so many bytes of payload (DECISIONS 6)."""
-    offers: Offers = Offers()
-    """Parts of MQTT that may be left out."""
+    maximum_qos: int = 2
+    without_retained: bool = False
+    without_wildcards: bool = False
+    without_identifiers: bool = False
+    without_shared: bool = False
+    """Parts of MQTT that are left out (MQTT 5.0 §3.2.2.3)."""
+    response_prefix: str = ""
+    """Clients that ask for Response Information get this, "/" and their id; "": nothing."""
     sys_interval_s: int = 10
     """Time between two publications of the counters under ``$SYS``; 0: never."""
     allow_anonymous: bool = False
     """Serve clients without username (the standalone form)."""
+
+    @property
+    def offers(self) -> Offers:
+        """What of MQTT is offered."""
+        return Offers(
+            maximum_qos=self.maximum_qos,
+            retained=not self.without_retained,
+            wildcard_subscriptions=not self.without_wildcards,
+            subscription_identifiers=not self.without_identifiers,
+            shared_subscriptions=not self.without_shared,
+            response_prefix=self.response_prefix,
+        )

@@ -104,7 +104,7 @@ class Subscribing:
         name = topics.first_level(topic_filter)
         core.admit_first_level(name)  # DECISIONS 2; beyond the quota only publishing is refused
         former = session.subscriptions.get(topic_filter)
-        qos = min(request.qos, core.settings.offers.maximum_qos)  # [MQTT-3.2.2-10]
+        qos = min(request.qos, core.offers.maximum_qos)  # [MQTT-3.2.2-10]
         record = SubscriptionRecord(
             qos=qos,
             no_local=request.no_local,
@@ -128,7 +128,7 @@ class Subscribing:
         self, request: SubscriptionRequest, identifier: int | None
     ) -> tuple[ReasonCode, str] | None:
         """What an operator has left out of MQTT (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13)."""
-        offers = self._core.settings.offers
+        offers = self._core.offers
         group, inner = topics.split_share(request.topic_filter)
         if group and not offers.shared_subscriptions:
             return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "shared subscriptions are off"

@@ -8,12 +8,11 @@ from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.primitives import text_bytes
 from broker_runtime.codec.reasons import ReasonCode as R
-from broker_runtime.session.negotiation import Offers
 from tests.broker.stage import Stage
 
 
 async def offering(**offers):
-    settings = BrokerSettings(allow_anonymous=True, offers=Offers(**offers))
+    settings = BrokerSettings(allow_anonymous=True, **offers)
     return await Stage(settings=settings).start()
 
 
@@ -101,10 +100,10 @@ async def test_connack_names_what_is_not_offered():
     """[MQTT-3.2.2-9]"""
     stage = await offering(
         maximum_qos=1,
-        retained=False,
-        wildcard_subscriptions=False,
-        subscription_identifiers=False,
-        shared_subscriptions=False,
+        without_retained=True,
+        without_wildcards=True,
+        without_identifiers=True,
+        without_shared=True,
     )
     answer = (await stage.connection(version=5).connect("anna")).properties
     assert answer.maximum_qos == 1
@@ -130,7 +129,7 @@ async def test_a_qos_above_the_maximum_is_refused(version):
 
 async def test_a_retained_message_is_refused_where_there_are_none():
     """[MQTT-3.2.2-14]"""
-    stage = await offering(retained=False)
+    stage = await offering(without_retained=True)
     anna = await stage.client("anna", version=5)
     await anna.publish("a", b"x", 0)
     assert anna.is_open
@@ -143,7 +142,7 @@ async def test_a_retained_message_is_refused_where_there_are_none():
     ("offers", "will", "reason"),
     [
         ({"maximum_qos": 0}, {"qos": 1, "retain": False}, R.QOS_NOT_SUPPORTED),
-        ({"retained": False}, {"qos": 0, "retain": True}, R.RETAIN_NOT_SUPPORTED),
+        ({"without_retained": True}, {"qos": 0, "retain": True}, R.RETAIN_NOT_SUPPORTED),
     ],
 )
 async def test_a_will_that_is_not_offered_refuses_the_connect(offers, will, reason):
@@ -157,9 +156,7 @@ async def test_a_will_that_is_not_offered_refuses_the_connect(offers, will, reas
 
 
 async def test_subscriptions_that_are_not_offered_are_refused_one_by_one():
-    stage = await offering(
-        wildcard_subscriptions=False, subscription_identifiers=False, shared_subscriptions=False
-    )
+    stage = await offering(without_wildcards=True, without_identifiers=True, without_shared=True)
     anna = await stage.client("anna", version=5)
     assert await anna.subscribe("a/#") == R.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
     assert await anna.subscribe("$share/g/a") == R.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED

@@ -39,11 +39,12 @@ def names(kind):
     return {field.name for field in dataclasses.fields(kind)}
 
 
-def test_a_number_has_the_type_of_its_field_and_a_default_within_its_bounds():
+def test_a_setting_has_the_type_of_its_field_and_a_default_within_its_bounds():
+    kinds = {"number": "int", "seconds": "float", "flag": "bool", "text": "str"}
     types = {f.name: f.type for f in dataclasses.fields(BrokerSettings)}
     for option in TABLE:
         if option.owner == "broker":
-            assert types[option.field] == {"number": "int", "seconds": "float"}[option.kind]
+            assert types[option.field] == kinds[option.kind]
         if option.kind in ("number", "seconds"):
             default = default_of(option)
             assert isinstance(default, int | float)
