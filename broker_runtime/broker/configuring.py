@@ -101,6 +101,8 @@ class Configuring:
             maximum=cluster.max_topics, auto_create=cluster.auto_create_topics
         )
         core.journal.set_retention(cluster.message_retention_s)
+        core.tree.strategies.default = cluster.shared_strategy
+        core.tree.strategies.by_group = cluster.shared_strategies
 
     def reap_once(self) -> None:
         """Carry out what the last process left, as soon as rights can be judged (S14)."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.plans import Plan
 from broker_runtime.broker.sending import Step
-from broker_runtime.routing.routes import Delivery, SharedGroup
+from broker_runtime.routing.routes import Delivery
+from broker_runtime.routing.sharing import SharedGroup
 from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.storage.base import StoredMessage
 
@@ -207,6 +208,7 @@ class FanOut:
         sent: list[tuple[str, int]],
     ) -> None:
         """One copy, to the next member that is connected and can take it [MQTT-4.8.2-4]."""
+        group.begin(message.topic, message.client_id)
         for _ in range(len(group.members)):
             delivery = group.take()
             if self._can_serve(delivery, message.topic):

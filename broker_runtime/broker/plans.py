@@ -14,7 +14,8 @@ from broker_runtime.broker.client import Session
 from broker_runtime.codec import topics
 from broker_runtime.codec.publish import topic_of
 from broker_runtime.codec.reasons import ReasonCode, Violation
-from broker_runtime.routing.routes import Delivery, Route, SharedGroup
+from broker_runtime.routing.routes import Delivery, Route
+from broker_runtime.routing.sharing import SharedGroup
 from broker_runtime.session.negotiation import Offers
 
 if TYPE_CHECKING:

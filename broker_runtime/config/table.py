@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.config.option import Option
+from broker_runtime.contract.configuration import SharedStrategy
 
 LOOPS = ("auto", "uvloop", "asyncio")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -269,6 +271,15 @@ TABLE: tuple[Option, ...] = (
     Option("without-wildcards", "flag", _PROTOCOL, "refuse subscriptions with + or #", "broker"),
     Option("without-identifiers", "flag", _PROTOCOL, "refuse subscription identifiers", "broker"),
     Option("without-shared", "flag", _PROTOCOL, "refuse shared subscriptions", "broker"),
+    Option(
+        "shared-strategy",
+        "choice",
+        _PROTOCOL,
+        "which member of a shared subscription gets a message; hash is of the topic",
+        "cluster",
+        "round_robin",
+        choices=get_args(SharedStrategy),
+    ),
     Option(
         "response-prefix",
         "text",

@@ -9,6 +9,7 @@ import msgspec
 ListenerKind = Literal["tcp", "tls", "ws", "wss"]
 PolicyEffect = Literal["allow", "deny"]
 PolicyAction = Literal["connect", "pub", "sub"]
+SharedStrategy = Literal["round_robin", "random", "hash", "hash_publisher"]
 
 
 class ClusterSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,12 @@ class ClusterSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     message_retention_s: int = 3 * 86_400
     client_message_rate: int = 0
     """Messages per second that one client may send; 0 means no limit of its own."""
+    shared_strategy: SharedStrategy = "round_robin"
+    """How a shared subscription chooses the member that gets a message. ``random`` and ``hash``
+    (of the topic) are the cloud API's RANDOM and HASH_PARTITION; ``hash_publisher`` hashes the
+    client id of the publisher."""
+    shared_strategies: dict[str, SharedStrategy] = {}
+    """Share name to its own strategy."""
     isolated: bool = False
     """An isolated cluster keeps its data and refuses every CONNECT (CONTRACT, section 3)."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from broker_runtime.routing.sharing import SharedGroup
 
 S = TypeVar("S", bound=Hashable)
 
@@ -93,42 +96,6 @@ def combine(overlapping: list[Delivery[S]]) -> Delivery[S]:
         tuple([i for delivery in overlapping for i in delivery.identifiers]),
         combine(others) if mixed else None,
     )
-
-
-class SharedGroup(Generic[S]):
-    """Members of one ``$share/<name>/<filter>``; live: members come and go without a new match."""
-
-    __slots__ = ("_turn", "members", "name", "topic_filter")
-
-    def __init__(self, name: str, topic_filter: str) -> None:
-        self.name = name
-        self.topic_filter = topic_filter
-        """Without the ``$share/<name>/``."""
-        self.members: list[Delivery[S]] = []
-        self._turn = 0
-
-    def take(self) -> Delivery[S]:
-        """The member whose turn it is, round robin; a current route has no group without members.
-
-        Call it again, at most ``len(members)`` times in all, when a member cannot serve.
-        """
-        turn = self._turn
-        if turn >= len(self.members):
-            turn = 0
-        self._turn = turn + 1
-        return self.members[turn]
-
-    def put(self, delivery: Delivery[S]) -> None:
-        """Add a member, or replace the one of the same subscriber."""
-        for position, member in enumerate(self.members):
-            if member.subscriber == delivery.subscriber:
-                self.members[position] = delivery
-                return
-        self.members.append(delivery)
-
-    def remove(self, subscriber: S) -> None:
-        """Remove a member."""
-        self.members[:] = [member for member in self.members if member.subscriber != subscriber]
 
 
 class Route(Generic[S]):

@@ -16,11 +16,11 @@ from broker_runtime.routing.route_cache import RouteCache
 from broker_runtime.routing.routes import (
     Delivery,
     Route,
-    SharedGroup,
     SubscriptionOptions,
     combine,
     delivery_of,
 )
+from broker_runtime.routing.sharing import SharedGroup, Strategies
 
 __all__ = ["Delivery", "Route", "SharedGroup", "SubscriptionOptions", "SubscriptionTree"]
 
@@ -62,7 +62,7 @@ def _take_last(node: _Node[S], leaves: list[_Leaf[S]]) -> None:
 class SubscriptionTree(Generic[S]):
     """All subscriptions of a node. ``S`` names a subscriber (a client id, a session object …)."""
 
-    __slots__ = ("_activity", "_cache", "_count", "_exact", "_root", "_subscribers")
+    __slots__ = ("_activity", "_cache", "_count", "_exact", "_root", "_subscribers", "strategies")
 
     def __init__(self, *, max_cached_topics: int = 8192) -> None:
         self._root: _Node[S] = _Node()
@@ -71,6 +71,8 @@ class SubscriptionTree(Generic[S]):
         self._count = 0
         self._cache: RouteCache[S] = RouteCache(max_cached_topics)
         self._activity: Activity[S] = Activity()
+        self.strategies = Strategies()
+        """How shared groups choose among their members; may change at any time."""
 
     @property
     def version(self) -> int:
@@ -218,7 +220,7 @@ class SubscriptionTree(Generic[S]):
             return
         group = leaf.groups.get(group_name)
         if group is None:
-            group = leaf.groups[group_name] = SharedGroup(group_name, inner)
+            group = leaf.groups[group_name] = SharedGroup(group_name, inner, self.strategies)
             self._changed(inner)
         group.put(delivery)
 

@@ -182,3 +182,19 @@ async def test_an_alias_that_was_never_set_is_a_violation__P20(stage):
     ben = await stage.client("ben", version=5)
     await ben.publish("", properties=p.Properties(topic_alias=4))
     assert ben.goodbye() == R.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(("strategy", "members"), [("hash", 1), ("hash_publisher", 1)])
+async def test_the_cluster_says_how_shared_subscriptions_choose(stage, strategy, members):
+    for name in ("m1", "m2", "m3"):
+        await (await stage.client(name)).subscribe("$share/g/a/#", 1)
+    stage.set(cluster=stage.cluster(shared_strategy=strategy))
+    ben = await stage.client("ben")
+    for _ in range(6):
+        await ben.publish("a/1", b"x", 1)
+    served = [n for n in ("m1", "m2", "m3") if stage.get_client(n).inflight]
+    assert len(served) == members
+    stage.set(cluster=stage.cluster(shared_strategies={"g": "round_robin"}))
+    for _ in range(3):
+        await ben.publish("a/1", b"x", 1)
+    assert all(stage.get_client(n).inflight for n in ("m1", "m2", "m3"))

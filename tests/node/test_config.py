@@ -31,7 +31,8 @@ def test_every_setting_has_its_row_and_every_row_its_setting():
     assert owned["node"] == names(Options) - {"broker", "cluster", "given", "check_only"}
     assert owned["cluster"] <= set(ClusterSection.__struct_fields__)
     assert set(ClusterSection.__struct_fields__) - owned["cluster"] == {
-        *("cluster_id", "auto_create_topics", "authorization_enabled", "isolated")
+        *("cluster_id", "auto_create_topics", "authorization_enabled", "isolated"),
+        "shared_strategies",
     }
 
 
