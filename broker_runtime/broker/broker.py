@@ -108,6 +108,7 @@ class Broker:
         core.is_stopping = True
         await core.handshake.stop()
         await core.catch_up.stop()
+        await core.shared.stop()
         for session in list(core.sessions.by_client_id.values()):
             if session.link is not None:
                 session.link.close(
@@ -150,6 +151,7 @@ class Broker:
         core.timers.advance(now_s)
         self._configuring.check_some()
         core.persistence.checkpoint(now_s)
+        core.shared.serve_all()
         core.events.flush(now_s)
         core.tell_created_topics()
         if now_s >= self._next_trim_s:
@@ -168,7 +170,7 @@ class Broker:
     def _trim(self) -> None:
         """Tell the store which messages of the log no session needs any more."""
         core = self._core
-        needed = core.committed_seq
+        needed = min(core.committed_seq, core.shared.oldest_seq() - 1)
         for session in core.sessions.by_client_id.values():
             if session.durable:
                 if session.link is not None and not session.behind:
@@ -288,7 +290,7 @@ class Broker:
             "subscriptions": len(core.tree),
             "retained": len(core.retained),
             "inflight": sum(len(s.window.inflight) + len(s.window.released) for s in sessions),
-            "backlog": sum(len(s.window.pending) for s in sessions),
+            "backlog": sum(len(s.window.pending) for s in sessions) + core.shared.waiting(),
             "topics": len(core.first_levels),
         }
 

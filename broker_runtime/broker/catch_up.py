@@ -85,7 +85,7 @@ class CatchUp:
         if len(batch) < limit:
             # Everything committed before the read was in it, or is not kept any more.
             progress.position = max(progress.position, target)
-            self._missing(session, link)
+            self._missing(session)
             if session.missed_seq <= progress.position:
                 session.behind = False
         core.persistence.mark(session)
@@ -96,11 +96,7 @@ class CatchUp:
         sending = self._core.sending
         packet_ids = session.resumed.pop(message.seq, None)
         if packet_ids is not None:
-            for packet_id in packet_ids:
-                outgoing = session.window.inflight.get(packet_id)
-                if outgoing is not None and outgoing.message is None:
-                    outgoing.message = message
-                    sending.retransmit(session, link, packet_id, outgoing)
+            self._send_again(session, link, message, packet_ids)
             return
         if message.seq in session.progress.settled:
             return
@@ -117,9 +113,23 @@ class CatchUp:
             qos,
             retain=message.retain and delivery.retain_as_published,
             identifiers=delivery.identifiers,
+            dup=qos == 1 and message.seq <= session.doubtful_seq,
         )
         if sending.offer(session, link, outgoing):
             sending.step(message.seq, session, "PUBLISH", qos, "success")
+
+    def _send_again(
+        self, session: Session, link: Connection, message: StoredMessage, packet_ids: list[int]
+    ) -> None:
+        delivery = self._match(session, message)
+        for packet_id in packet_ids:
+            outgoing = session.window.inflight.get(packet_id)
+            if outgoing is not None and outgoing.message is None:
+                outgoing.message = message
+                if delivery is not None:  # None: it was unsubscribed meanwhile
+                    outgoing.retain = message.retain and delivery.retain_as_published
+                    outgoing.identifiers = delivery.identifiers
+                self._core.sending.retransmit(session, link, packet_id, outgoing)
 
     def _match(self, session: Session, message: StoredMessage) -> Delivery[Session] | None:
         """What the session's subscriptions make of a message of the log; None: nothing."""
@@ -139,25 +149,15 @@ class CatchUp:
             return merged
         return None if merged.no_local else merged.own or merged
 
-    def _missing(self, session: Session, link: Connection) -> None:
-        """What was in flight and is not in the log: a retained message that still stands is sent
-        again, anything else has expired (F10)."""
+    def _missing(self, session: Session) -> None:
+        """What was in flight and is not in the log any more has expired (F10)."""
         resumed, session.resumed = session.resumed, {}
-        if not resumed:
-            return
-        standing = {message.seq: message for message in self._core.retained.match("#")}
         for seq, packet_ids in resumed.items():
             for packet_id in packet_ids:
                 outgoing = session.window.inflight.get(packet_id)
-                if outgoing is None or outgoing.message is not None:
-                    continue
-                outgoing.message = standing.get(seq)
-                if outgoing.message is None:
+                if outgoing is not None and outgoing.message is None:
                     del session.window.inflight[packet_id]
                     self._core.sending.drop(seq, session, outgoing.qos, "expired")
-                else:
-                    outgoing.pinned = outgoing.retain = True
-                    self._core.sending.retransmit(session, link, packet_id, outgoing)
 
 
 def options_of(record: SubscriptionRecord) -> SubscriptionOptions:

@@ -20,16 +20,27 @@ if TYPE_CHECKING:
 
 
 class RetainedRequest:
-    """Retained messages that a subscription is still to be sent; ``found`` but not sent yet."""
+    """Retained messages that a subscription is still to be sent; ``found`` but not sent yet.
 
-    __slots__ = ("found", "identifiers", "qos", "scan")
+    ``repeated``: it was begun before a crash, so that some may have been sent.
+    """
+
+    __slots__ = ("found", "identifiers", "qos", "repeated", "scan", "topic_filter")
 
     def __init__(
-        self, scan: RetainedScan[StoredMessage], qos: int, identifiers: tuple[int, ...]
+        self,
+        topic_filter: str,
+        scan: RetainedScan[StoredMessage],
+        qos: int,
+        identifiers: tuple[int, ...],
+        *,
+        repeated: bool = False,
     ) -> None:
+        self.topic_filter = topic_filter
         self.scan = scan
         self.qos = qos
         self.identifiers = identifiers
+        self.repeated = repeated
         self.found: deque[StoredMessage] = deque()
 
 
@@ -53,6 +64,7 @@ class Session:
         "created_ms",
         "dirty",
         "disconnected_ms",
+        "doubtful_seq",
         "durable",
         "ended",
         "epoch",
@@ -67,19 +79,25 @@ class Session:
         "protocol_version",
         "receivable",
         "received",
+        "releasing",
         "resumed",
+        "resumed_shared",
+        "retained_done",
         "retained_requests",
         "rights",
         "rights_epoch",
         "stored",
         "subscriptions",
+        "unsent",
         "username",
         "will",
         "will_timer",
         "window",
     )
 
-    def __init__(self, client_id: str, username: str, *, created_ms: int) -> None:
+    def __init__(  # noqa: PLR0915  # one statement for each attribute
+        self, client_id: str, username: str, *, created_ms: int
+    ) -> None:
         self.client_id = client_id
         self.username = username
         self.address = ""
@@ -110,9 +128,19 @@ class Session:
         self.missed_seq = 0
         self.resumed: dict[int, list[int]] = {}
         """Message number → packet ids of what was in flight and is still to be found in the log."""
+        self.resumed_shared: list[int] = []
+        """Packet ids of copies of shared groups that are still to be sent again."""
+        self.doubtful_seq = 0
+        """QoS 1 messages of the log up to it may have been sent before (``SessionRecord``)."""
+        self.unsent: set[int] = set()
+        """Packet ids of QoS 2 messages that are sent once the packet id is durable."""
+        self.releasing: set[int] = set()
+        """Packet ids of QoS 2 messages whose PUBREL is sent once the PUBREC is durable."""
         self.after_save: list[Callable[[], None]] = []
         """What waits for the session to be durable (``Persistence.when_durable``)."""
         self.retained_requests: deque[RetainedRequest] = deque()
+        self.retained_done: set[int] = set()
+        """QoS 2 retained messages that the client has, while there are requests."""
         self.cache: dict[bytes, Entry] = {}
         """Topic as received → what publishing to it means (ENGINE, design rule 3)."""
         self.receivable: dict[tuple[str, int], bool] = {}

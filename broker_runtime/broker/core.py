@@ -23,6 +23,7 @@ from broker_runtime.broker.publishing import Publishing
 from broker_runtime.broker.sending import Sending
 from broker_runtime.broker.sessions import Sessions
 from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.broker.shared_groups import SharedGroups
 from broker_runtime.broker.stats import Stats
 from broker_runtime.broker.subscribing import Subscribing
 from broker_runtime.broker.throttle import Throttle
@@ -97,6 +98,7 @@ class Core:
         self.persistence = Persistence(self)
         self.sessions = Sessions(self)
         self.catch_up = CatchUp(self)
+        self.shared = SharedGroups(self)
         self.handshake = Handshake(self)
 
     @property

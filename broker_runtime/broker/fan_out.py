@@ -94,7 +94,7 @@ class FanOut:
             else:
                 self._one(message, chosen, None, sent)
         for group in groups:
-            self._shared(message, group, publisher, sent)
+            self._core.shared.deliver(message, group, sent)
         at_ms = self._core.now_ms()
         for client_id, qos in sent:
             self._core.journal.step(message.seq, client_id, "PUBLISH", qos, "success", at_ms)
@@ -142,7 +142,7 @@ class FanOut:
         publisher: Session | None,
         sent: list[tuple[str, int]],
         *,
-        shared: bool = False,
+        shared: str = "",
     ) -> None:
         chosen = for_publisher(delivery, publisher)
         if chosen is None:
@@ -211,19 +211,35 @@ class FanOut:
         group.begin(message.topic, message.client_id)
         for _ in range(len(group.members)):
             delivery = group.take()
-            if self._can_serve(delivery, message.topic):
-                self._one(message, delivery, publisher, sent, shared=True)
+            if self.can_serve(delivery, message.topic):
+                self._one(message, delivery, publisher, sent, shared=group.key)
                 return
         self._core.stats.dropped["shared_group_unserved"] += 1
-        name = f"$share/{group.name}/{group.topic_filter}"
-        self._core.sending.step_of(message.seq, name, "DROP", message.qos, "shared_group_unserved")
+        self._core.sending.step_of(
+            message.seq, group.key, "DROP", message.qos, "shared_group_unserved"
+        )
 
-    def _can_serve(self, delivery: Delivery[Session], topic: str) -> bool:
-        session, core = delivery.subscriber, self._core
+    def to_group(self, message: StoredMessage, group: SharedGroup[Session]) -> None:
+        """A copy that a member left behind, to another member; it was never in the log."""
+        sent: list[tuple[str, int]] = []
+        self._shared(message, group, None, sent)
+        for client_id, qos in sent:
+            self._core.journal.step(
+                message.seq, client_id, "PUBLISH", qos, "success", self._core.now_ms()
+            )
+
+    def can_serve(self, delivery: Delivery[Session], topic: str) -> bool:
+        """Whether a member of a shared group can take a message now."""
+        session = delivery.subscriber
         link = session.link
-        if link is None or not link.has_space() or not core.sending.has_room_to_wait(session):
+        if link is None or not link.has_space():
             return False
-        rights = core.rights_of(session)
+        return self._core.sending.has_room_to_wait(session) and self.may_receive(delivery, topic)
+
+    def may_receive(self, delivery: Delivery[Session], topic: str) -> bool:
+        """Whether a member of a shared group has the right to receive a topic."""
+        session = delivery.subscriber
+        rights = self._core.rights_of(session)
         key = (topic, delivery.qos)
         answer = session.receivable.get(key)
         if answer is None:

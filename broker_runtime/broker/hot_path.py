@@ -293,7 +293,7 @@ def _acknowledged(core: Core, link: Connection, packet_id: int, now_ms: int) -> 
         return  # late, after a reconnect: harmless
     del window.inflight[packet_id]
     core.journal.step(outgoing.seq, session.client_id, "PUBACK", 1, "success", now_ms)
-    if session.durable:
+    if session.durable or outgoing.shared:
         core.sending.settle(session, outgoing)
     if window.pending or session.behind or session.retained_requests:
         core.sending.pump(session)

@@ -136,6 +136,8 @@ def _pubrec(core: Core, link: Connection, packet_id: int, reason: int) -> None:
         return
     outgoing = window.received(packet_id)
     if outgoing is None:
+        if packet_id in session.releasing:
+            return  # PUBREL leaves once the first PUBREC is durable
         known = packet_id in window.released  # a repeated PUBREC is owed its PUBREL again
         answer = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
         _pubrel(link, packet_id, answer)
@@ -143,7 +145,13 @@ def _pubrec(core: Core, link: Connection, packet_id: int, reason: int) -> None:
     core.sending.step(outgoing.seq, session, "PUBREC", 2, "success")
     core.sending.settle(session, outgoing)
     if session.durable:
-        core.persistence.when_durable(session, lambda: _pubrel(link, packet_id, ReasonCode.SUCCESS))
+        session.releasing.add(packet_id)
+
+        def release() -> None:
+            session.releasing.discard(packet_id)
+            _pubrel(link, packet_id, ReasonCode.SUCCESS)
+
+        core.persistence.when_durable(session, release)
     else:
         _pubrel(link, packet_id, ReasonCode.SUCCESS)
 

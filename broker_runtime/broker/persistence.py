@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
 from broker_runtime.codec.reasons import ReasonCode
-from broker_runtime.storage.base import Done, Fenced, Inflight, SessionRecord
+from broker_runtime.storage.base import RETAINED, Done, Fenced, Inflight, SessionRecord
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
@@ -39,6 +39,7 @@ class Persistence:
 
     def save_dirty(self) -> None:
         """Save the sessions that changed, now."""
+        self._core.shared.flush()
         dirty, self._dirty = self._dirty, []
         for session in dirty:
             if session.dirty and not session.ended:
@@ -48,6 +49,7 @@ class Persistence:
     def save(self, session: Session, then: Callable[[], None] | None) -> None:
         """Save a session; ``then`` is called once it is durable, and not at all when it is not."""
         session.dirty = False
+        self._core.shared.flush()
         self._core.store.save_session(self.record(session), self._done(session, then))
 
     def delete(self, session: Session, then: Callable[[], None] | None) -> None:
@@ -100,7 +102,10 @@ class Persistence:
         if session.link is not None and not session.behind:
             progress.position = max(progress.position, self._core.committed_seq)
         progress.advance(window)
-        inflight = [Inflight(i, o.seq, o.qos) for i, o in window.inflight.items()]
+        inflight = [
+            Inflight(i, o.seq, o.qos, False, o.shared or (RETAINED if o.pinned else ""))
+            for i, o in window.inflight.items()
+        ]
         inflight += [Inflight(i, seq, 2, True) for i, seq in window.released.items()]
         return SessionRecord(
             client_id=session.client_id,
@@ -120,6 +125,8 @@ class Persistence:
             cursor=progress.cursor,
             inflight=inflight,
             settled=sorted(progress.settled),
+            doubtful_seq=session.doubtful_seq if session.doubtful_seq > progress.cursor else 0,
+            retained_done=sorted(session.retained_done),
         )
 
 

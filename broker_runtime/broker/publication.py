@@ -63,6 +63,7 @@ class Publication:
         core.fan_out.hand_out(message, self._plan, self._publisher, spared=self._groups)
         if self._is_logged:
             self._submit()
+            self._owe()
             core.store.append(message, self._stored)
         self._retain()
         self._settled(None)
@@ -73,6 +74,7 @@ class Publication:
         assert publisher is not None, "only a client's message is released"
         core.fan_out.hand_out(message, self._plan, publisher, spared=self._groups)
         self._submit()
+        self._owe()
         core.store.release_received(
             publisher.client_id,
             publisher.epoch,
@@ -82,6 +84,11 @@ class Publication:
         )
         self._retain()
         self._settled(None)
+
+    def _owe(self) -> None:
+        if self._groups:
+            copies = [(self._message.seq, group.key) for group in self._groups]
+            self._core.store.owe(copies, None)
 
     def _submit(self) -> None:
         self._waiting += 1

@@ -65,12 +65,15 @@ class Sending:
         retain: bool = False,
         identifiers: tuple[int, ...] = (),
         pinned: bool = False,
-        shared: bool = False,
+        shared: str = "",
+        dup: bool = False,
     ) -> Outgoing:
         """A QoS 1 or 2 PUBLISH. One that expires is encoded when it is sent."""
         prefix = rest = b""
         if message.expires_ms is None:
             prefix, rest = self._encoded(message, level, qos, retain, identifiers)
+            if dup:
+                prefix = as_duplicate(prefix)
         return Outgoing(
             message,
             message.seq,
@@ -81,6 +84,7 @@ class Sending:
             identifiers=identifiers,
             pinned=pinned,
             shared=shared,
+            dup=dup,
             weight=self._core.throttle.weight(len(message.payload)),
         )
 
@@ -94,8 +98,11 @@ class Sending:
             identifiers=outgoing.identifiers,
             pinned=outgoing.pinned,
             shared=outgoing.shared,
+            dup=outgoing.dup,
             weight=outgoing.weight,
         )
+        if fresh.dup:  # [MQTT-3.3.1-1]
+            fresh.prefix = as_duplicate(fresh.prefix)
         return fresh
 
     def _encoded(
@@ -197,6 +204,8 @@ class Sending:
         packet_id = session.window.admit(outgoing)
         if outgoing.qos == 2 and session.durable:
             self._transmit_when_durable(session, link, packet_id, outgoing)
+        elif outgoing.qos == 2 and outgoing.shared:
+            self._core.shared.transmit_once(session, link, packet_id, outgoing)
         else:
             self.transmit(link, packet_id, outgoing)
         return True
@@ -209,8 +218,10 @@ class Sending:
 
         def transmit() -> None:
             if session.window.inflight.get(packet_id) is outgoing:
+                session.unsent.discard(packet_id)
                 self.transmit(link, packet_id, outgoing)
 
+        session.unsent.add(packet_id)
         self._core.persistence.when_durable(session, transmit)
 
     def transmit(self, link: Connection, packet_id: int, outgoing: Outgoing) -> None:
@@ -235,13 +246,14 @@ class Sending:
         """Send again what was in flight when the connection was lost [MQTT-4.4.0-1]."""
         message = outgoing.message
         assert message is not None, "only messages that were found again are sent again"
+        outgoing.dup = packet_id not in session.unsent
+        session.unsent.discard(packet_id)
         fresh = self._encoded_now(message, link.level, outgoing)
         session.window.inflight[packet_id] = fresh
         if fresh.size_bytes > link.max_packet_bytes:
             del session.window.inflight[packet_id]
             self._give_up(session, outgoing, "too_large")
             return
-        fresh.prefix = as_duplicate(fresh.prefix)
         self.transmit(link, packet_id, fresh)
         self.step(outgoing.seq, session, "PUBLISH", outgoing.qos, "sent_again")
 
@@ -273,8 +285,13 @@ class Sending:
 
     def settle(self, session: Session, outgoing: Outgoing) -> None:
         """The client has a message, or never will: a replay of the log leaves it out."""
+        if outgoing.shared:
+            self._core.shared.settled(outgoing)
         if session.durable:
-            if not outgoing.pinned and not outgoing.shared:
+            if outgoing.pinned:
+                if outgoing.qos == 2 and session.retained_requests:
+                    session.retained_done.add(outgoing.seq)
+            elif not outgoing.shared:
                 session.progress.settle(outgoing.seq)
             self._core.persistence.mark(session)
 

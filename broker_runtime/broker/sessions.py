@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker_runtime.broker.catch_up import options_of
-from broker_runtime.broker.client import Session
+from broker_runtime.broker.client import RetainedRequest, Session
 from broker_runtime.codec.packets import SESSION_NEVER_EXPIRES
 from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.session.window import Progress
-from broker_runtime.storage.base import SessionRecord, StoredMessage, WillRecord
+from broker_runtime.storage.base import RETAINED, SessionRecord, StoredMessage, WillRecord
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
@@ -45,6 +45,7 @@ class Sessions:
             owner = self.by_client_id.get(client_id)
             if owner is not None:
                 owner.received.keep(packet_id, message, len(message.payload))
+        core.shared.load()
 
     def reap(self) -> None:
         """Carry out the wills and the ends that are due since the last process (S14)."""
@@ -81,10 +82,33 @@ class Sessions:
             if entry.released:
                 session.window.released[entry.packet_id] = entry.seq
             else:
-                waiting = Outgoing(None, entry.seq, entry.qos, b"", b"")
-                waiting.pinned = entry.seq <= record.cursor
-                session.window.inflight[entry.packet_id] = waiting
+                session.window.inflight[entry.packet_id] = _placeholder(
+                    entry.seq, entry.qos, entry.source
+                )
+        if record.connected:
+            # What was sent since the last checkpoint is not known: it is sent again as such.
+            session.doubtful_seq = self._core.last_seq
+        else:
+            session.doubtful_seq = record.doubtful_seq
+        self._restore_retained(session, record)
         return session
+
+    def _restore_retained(self, session: Session, record: SessionRecord) -> None:
+        """Retained messages that subscriptions were still owed when the last process ended."""
+        for topic_filter, subscription in record.subscriptions.items():
+            if subscription.retained_due:
+                session.retained_requests.append(
+                    RetainedRequest(
+                        topic_filter,
+                        self._core.retained.scan(topic_filter),
+                        subscription.qos,
+                        (subscription.identifier,) if subscription.identifier else (),
+                        repeated=True,
+                    )
+                )
+        if session.retained_requests:
+            in_flight = [e.seq for e in record.inflight if e.source == RETAINED or e.released]
+            session.retained_done = {*record.retained_done, *in_flight}
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -116,14 +140,16 @@ class Sessions:
         session.resumed = {}
         self._fit_window(session)
         sending.release_again(session, link)
+        self._find_retained(session)
         for packet_id, outgoing in list(window.inflight.items()):
-            if outgoing.message is None:
-                session.resumed.setdefault(outgoing.seq, []).append(packet_id)
-            else:
+            if outgoing.message is not None:
                 sending.retransmit(session, link, packet_id, outgoing)
+            elif not outgoing.shared:
+                session.resumed.setdefault(outgoing.seq, []).append(packet_id)
         if session.durable:
             session.behind = True
             session.missed_seq = max(session.missed_seq, self._core.committed_seq)
+        self._core.shared.resume(session, link)
         sending.pump(session)
 
     def _fit_window(self, session: Session) -> None:
@@ -136,7 +162,23 @@ class Sessions:
                 return
             if outgoing.qos == 1 and not outgoing.pinned and not outgoing.shared:
                 del window.inflight[packet_id]
+                session.doubtful_seq = max(session.doubtful_seq, outgoing.seq)
                 surplus -= 1
+
+    def _find_retained(self, session: Session) -> None:
+        """Retained messages in flight before a restart: one that still stands is sent again, any
+        other has been replaced (F10)."""
+        inflight = session.window.inflight
+        sought = {i: o for i, o in inflight.items() if o.pinned and o.message is None}
+        if not sought:
+            return
+        standing = {message.seq: message for message in self._core.retained.match("#")}
+        for packet_id, outgoing in sought.items():
+            outgoing.message = standing.get(outgoing.seq)
+            outgoing.retain = True
+            if outgoing.message is None:
+                del inflight[packet_id]
+                self._core.sending.drop(outgoing.seq, session, outgoing.qos, "expired")
 
     # -- leaving -----------------------------------------------------------------------------------
 
@@ -170,8 +212,9 @@ class Sessions:
         """What the log holds needs no memory; the rest waits here for the client."""
         window = session.window
         session.after_save.clear()
+        session.releasing.clear()
         window.inflight = {
-            packet_id: o if o.pinned else _placeholder(o)
+            packet_id: o if o.pinned else _placeholder(o.seq, o.qos, o.shared)
             for packet_id, o in window.inflight.items()
         }
         kept = [o for o in window.pending if o.pinned or o.shared]
@@ -224,6 +267,7 @@ class Sessions:
         core.tree.remove_subscriber(session)
         core.tree.set_online(session, False)
         self.publish_will(session)
+        core.shared.give_back(session)
         session.retained_requests.clear()
         session.window.forget_waiting()
         if session.stored:
@@ -274,5 +318,8 @@ class Sessions:
         return None if refusal is None else refusal.detail
 
 
-def _placeholder(outgoing: Outgoing) -> Outgoing:
-    return Outgoing(None, outgoing.seq, outgoing.qos, b"", b"", shared=outgoing.shared)
+def _placeholder(seq: int, qos: int, source: str) -> Outgoing:
+    """A message in flight of which only the number is known (``Inflight.source``)."""
+    is_retained = source == RETAINED
+    shared = "" if is_retained else source
+    return Outgoing(None, seq, qos, b"", b"", pinned=is_retained, shared=shared)

@@ -69,6 +69,8 @@ class Subscribing:
                     return
                 session.retained_requests.extend(retained)
                 self.send_retained(session)
+                for topic_filter in granted:
+                    self._core.shared.serve(topic_filter)
                 self._core.plan_flush()
 
         self._confirm(session, bool(granted), confirm)
@@ -112,6 +114,7 @@ class Subscribing:
             retain_handling=request.retain_handling,
             identifier=identifier,
             since_seq=core.last_seq if former is None else former.since_seq,
+            retained_due=former is not None and former.retained_due,
         )
         session.subscriptions[topic_filter] = record
         core.tree.subscribe(session, topic_filter, options_of(record))
@@ -121,7 +124,8 @@ class Subscribing:
         if wants_retained and not group:  # [MQTT-3.3.1-9] [MQTT-3.3.1-10] §4.8.2
             identifiers = (identifier,) if identifier else ()
             scan = core.retained.scan(inner)
-            retained.append(RetainedRequest(scan, qos, identifiers))
+            retained.append(RetainedRequest(topic_filter, scan, qos, identifiers))
+            record.retained_due = session.durable
         return qos, ""
 
     def _not_offered(
@@ -182,6 +186,7 @@ class Subscribing:
                 reasons.append(ReasonCode.NO_SUBSCRIPTION_EXISTED)
                 continue
             self._core.tree.unsubscribe(session, topic_filter)
+            self._core.shared.left(topic_filter)
             gone.append(topic_filter)
             reasons.append(ReasonCode.SUCCESS)
         if gone:
@@ -223,12 +228,25 @@ class Subscribing:
             self._send_one(session, link, request, request.found.popleft())
         if request.scan.done and not request.found:
             requests.popleft()
+            self._retained_sent(session, request)
         self._core.plan_flush()
         if requests:
             self._core.loop.call_soon(self.send_retained, session)
 
+    def _retained_sent(self, session: Session, request: RetainedRequest) -> None:
+        """All retained messages of a subscription are with the client, or in flight to it."""
+        requests = session.retained_requests
+        record = session.subscriptions.get(request.topic_filter)
+        if record is not None and record.retained_due:
+            record.retained_due = any(r.topic_filter == request.topic_filter for r in requests)
+            self._core.persistence.mark(session)
+        if not requests:
+            session.retained_done.clear()
+
     def _has_room(self, session: Session, link: Connection) -> bool:
-        return link.has_space() and not session.window.pending
+        """Nothing of it may wait in the window: only what is in flight survives a crash."""
+        window = session.window
+        return link.has_space() and not window.pending and window.has_room()
 
     def _send_one(
         self, session: Session, link: Connection, request: RetainedRequest, message: StoredMessage
@@ -241,6 +259,8 @@ class Subscribing:
             return
         if core.rights_of(session).refuses_delivery(message.topic, qos=request.qos):
             return  # SECURITY Z14
+        if request.repeated and message.seq in session.retained_done:
+            return
         qos = min(message.qos, request.qos)
         sending = core.sending
         if qos == 0:
@@ -256,6 +276,7 @@ class Subscribing:
                 retain=True,
                 identifiers=request.identifiers,
                 pinned=True,
+                dup=qos == 1 and request.repeated and message.seq <= session.doubtful_seq,
             )
             was_sent = sending.offer(session, link, outgoing)
         if was_sent:

@@ -47,6 +47,7 @@ class SharedGroup(Generic[S]):
         "_strategies",
         "_tokens",
         "_turn",
+        "key",
         "members",
         "name",
         "topic_filter",
@@ -56,6 +57,7 @@ class SharedGroup(Generic[S]):
         self.name = name
         self.topic_filter = topic_filter
         """Without the ``$share/<name>/``."""
+        self.key = f"$share/{name}/{topic_filter}"
         self.members: list[Delivery[S]] = []
         self._strategies = strategies
         self._turn = 0

@@ -62,11 +62,21 @@ def _take_last(node: _Node[S], leaves: list[_Leaf[S]]) -> None:
 class SubscriptionTree(Generic[S]):
     """All subscriptions of a node. ``S`` names a subscriber (a client id, a session object …)."""
 
-    __slots__ = ("_activity", "_cache", "_count", "_exact", "_root", "_subscribers", "strategies")
+    __slots__ = (
+        "_activity",
+        "_cache",
+        "_count",
+        "_exact",
+        "_groups",
+        "_root",
+        "_subscribers",
+        "strategies",
+    )
 
     def __init__(self, *, max_cached_topics: int = 8192) -> None:
         self._root: _Node[S] = _Node()
         self._exact: dict[str, _Leaf[S]] = {}
+        self._groups: dict[str, SharedGroup[S]] = {}
         self._subscribers: dict[S, dict[str, SubscriptionOptions]] = {}
         self._count = 0
         self._cache: RouteCache[S] = RouteCache(max_cached_topics)
@@ -133,6 +143,10 @@ class SubscriptionTree(Generic[S]):
     def filters_of(self, subscriber: S) -> dict[str, SubscriptionOptions]:
         """Topic filter to options of one subscriber (a copy)."""
         return dict(self._subscribers.get(subscriber, {}))
+
+    def group(self, key: str) -> SharedGroup[S] | None:
+        """The shared group of a ``$share/<name>/<filter>``; None when it has no members."""
+        return self._groups.get(key)
 
     def set_online(self, subscriber: S, online: bool) -> None:
         """Say whether the subscriber is connected, for ``activity``; before it subscribes or later.
@@ -221,6 +235,7 @@ class SubscriptionTree(Generic[S]):
         group = leaf.groups.get(group_name)
         if group is None:
             group = leaf.groups[group_name] = SharedGroup(group_name, inner, self.strategies)
+            self._groups[topic_filter] = group
             self._changed(inner)
         group.put(delivery)
 
@@ -260,6 +275,7 @@ class SubscriptionTree(Generic[S]):
             group.remove(subscriber)
             if not group.members:
                 del leaf.groups[group_name]
+                del self._groups[topic_filter]
                 self._changed(inner)
         if not leaf.subscribers and not leaf.groups:
             self._prune(inner)

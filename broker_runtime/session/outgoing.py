@@ -29,11 +29,13 @@ class Outgoing:
     the session was taken up from the store and the log was not read that far yet. A message that
     expires is encoded at the moment it is sent (``prefix`` and ``rest`` are empty until then).
     ``pinned``: it is not in the log (a retained message), so the session must hold on to it.
-    ``shared``: the copy of a shared subscription, which a replay of the log does not find again.
+    ``shared``: the key of the group that a copy of a shared subscription is for, else empty; a
+    replay of the log does not find such a copy again. ``dup``: it may have been sent before.
     ``weight``: what it costs of the TPS limit.
     """
 
     __slots__ = (
+        "dup",
         "identifiers",
         "message",
         "pinned",
@@ -58,7 +60,8 @@ class Outgoing:
         retain: bool = False,
         identifiers: tuple[int, ...] = (),
         pinned: bool = False,
-        shared: bool = False,
+        shared: str = "",
+        dup: bool = False,
         weight: int = 1,
     ) -> None:
         self.message = message
@@ -71,4 +74,5 @@ class Outgoing:
         self.identifiers = identifiers
         self.pinned = pinned
         self.shared = shared
+        self.dup = dup
         self.weight = weight

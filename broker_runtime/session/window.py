@@ -37,6 +37,10 @@ class Window:
         """Whether one more may be sent."""
         return len(self.inflight) + len(self.released) < self.quota
 
+    def room(self) -> int:
+        """How many more may be sent; negative when the client came back with a smaller window."""
+        return self.quota - len(self.inflight) - len(self.released)
+
     def admit(self, outgoing: Outgoing) -> int:
         """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``."""
         packet_id = self.next_id
@@ -117,8 +121,8 @@ class Progress:
 
         A released QoS 2 message does not hold it back: its PUBREL needs only the packet id.
         """
-        waiting = [o.seq for o in window.inflight.values() if not o.pinned]
-        waiting += [o.seq for o in window.pending if not o.pinned]
+        waiting = [o.seq for o in window.inflight.values() if not (o.pinned or o.shared)]
+        waiting += [o.seq for o in window.pending if not (o.pinned or o.shared)]
         self.cursor = max(self.cursor, min(self.position, min(waiting, default=2**63) - 1))
         if self.settled:
             self.settled = {seq for seq in self.settled if seq > self.cursor}
