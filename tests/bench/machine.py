@@ -1,0 +1,84 @@
+"""A run of the benchmark as it is kept: on which machine, of which versions, and all readings."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import re
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from broker_runtime import __version__
+from tests.bench import amqtt
+from tests.bench.brokers import mosquitto_program
+from tests.bench.rounds import Reading
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What the figures depend on beside the code."""
+
+    date: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    versions: dict[str, str]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run."""
+
+    about: About
+    command: str
+    rounds: int
+    seconds: float
+    brokers: list[str]
+    readings: list[Reading]
+
+
+def about() -> About:
+    """This machine and the programs on it, now."""
+    return About(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        cpu=_cpu(),
+        cores=psutil.cpu_count() or 0,
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release().partition('-')[0]}",
+        versions={
+            "Signalbox": __version__,
+            "Python": platform.python_version(),
+            "uvloop": _version("uvloop"),
+            "mypy": _version("mypy"),
+            "Mosquitto": _mosquitto_version(),
+            "amqtt": amqtt.VERSION,
+        },
+    )
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _mosquitto_version() -> str:
+    program = mosquitto_program()
+    if program is None:
+        return "not installed"
+    told = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"mosquitto version (\S+)", told)
+    return found[1] if found else "unknown"
