@@ -3,7 +3,7 @@ RUN := python3 run.py
 NODE_DATA ?= .signalbox/standalone
 NODE_LISTEN ?= 127.0.0.1:1883
 
-.PHONY: help setup run node test check fix cover lock
+.PHONY: help setup run node test check fix cover bench lock
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 setup: ## install what running needs into .venv
@@ -24,5 +24,8 @@ cover: ## which lines no test reaches (not those in the browser)
 	.venv/bin/coverage run -m pytest -n0 -m "not browser and not e2e and not bench"
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
+bench: ## measure against Mosquitto and amqtt: medians of 5, about an hour
+	$(RUN) setup tests
+	.venv/bin/python -m tests.bench --brokers mosquitto,amqtt,uvloop,asyncio --json .signalbox/bench/last.json
 lock: ## bring the locks in step with pyproject.toml
 	$(RUN) lock
