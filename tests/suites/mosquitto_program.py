@@ -1,0 +1,79 @@
+"""Stands where Mosquitto's tests expect its program: starts our runtime with what they ask for.
+
+``mosquitto [-v] [-p PORT] [-c FILE]``. A directive of the file that we have no counterpart for ends
+the program with ``NOT_APPLICABLE`` and a line that names it: the case is then none for us.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+NOT_APPLICABLE = "not applicable: "
+IGNORED = frozenset(("allow_anonymous", "log_type", "log_dest", "port", "listener", "persistence"))
+"""What it asks for is looked at elsewhere, or is so anyway."""
+OPTIONS = {
+    "max_connections": "--max-connections",
+    "max_keepalive": "--max-keep-alive",
+    "max_packet_size": "--max-packet-bytes",
+    "message_size_limit": "--max-message-bytes",
+    "password_file": "--password-file",
+    "maximum_qos": "--maximum-qos",
+}
+"""Directive → the option of ours that means the same and takes the same value."""
+
+
+def main(arguments: list[str]) -> None:
+    """Become a node."""
+    port, directives = _read(arguments)
+    unknown = sorted(set(directives) - IGNORED - set(OPTIONS) - {"persistence_file"})
+    if unknown:
+        sys.exit(f"{NOT_APPLICABLE}{', '.join(unknown)}")
+    listener = directives.get("listener") or directives.get("port") or str(port)
+    options = ["--data", str(_folder(directives.get("persistence_file"))), "--listen", f"127.0.0.1:{listener.split()[0]}"]
+    if directives.get("allow_anonymous", "true") == "true":
+        options.append("--allow-anonymous")
+    for name, option in OPTIONS.items():
+        if name in directives:
+            options += [option, directives[name]]
+    os.chdir(os.environ["SUITE_RUNTIME"])
+    os.execv(sys.executable, [sys.executable, "-m", "broker_runtime", *options])
+
+
+def _folder(database: str | None) -> Path:
+    """Where the node keeps its state: empty unless the database that stands for it is there."""
+    if database is None:
+        return Path(tempfile.mkdtemp())
+    file = Path(database).absolute()
+    folder = file.with_suffix(".node")
+    if not file.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        file.touch()
+    return folder
+
+
+def _read(arguments: list[str]) -> tuple[int, dict[str, str]]:
+    port, directives = 1883, dict[str, str]()
+    given = iter(arguments)
+    for argument in given:
+        if argument == "-p":
+            port = int(next(given))
+        elif argument == "-c":
+            directives = dict(_lines(Path(next(given))))
+    return port, directives
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
+    for line in file.read_text().splitlines():
+        name, _, value = line.strip().partition(" ")
+        if name and not name.startswith("#"):
+            # Files are named relative to where the tests run.
+            yield name, str(Path(value).absolute()) if name == "password_file" else value.strip()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
