@@ -18,30 +18,40 @@ IGNORED = frozenset(("allow_anonymous", "log_type", "log_dest", "port", "listene
 """What it asks for is looked at elsewhere, or is so anyway."""
 OPTIONS = {
     "max_connections": "--max-connections",
-    "max_keepalive": "--max-keep-alive",
-    "max_packet_size": "--max-packet-bytes",
+    "max_inflight_messages": "--inflight-maximum",
+    "max_keepalive": "--keep-alive-max-s",
+    "maximum_qos": "--maximum-qos",
     "message_size_limit": "--max-message-bytes",
     "password_file": "--password-file",
-    "maximum_qos": "--maximum-qos",
+    "sys_interval": "--sys-interval-s",
 }
 """Directive → the option of ours that means the same and takes the same value."""
+SWITCHES = {("retain_available", "false"): "--without-retained"}
+"""Directive and value → the option of ours that says so."""
 
 
 def main(arguments: list[str]) -> None:
     """Become a node."""
     port, directives = _read(arguments)
-    unknown = sorted(set(directives) - IGNORED - set(OPTIONS) - {"persistence_file"})
+    known = IGNORED | OPTIONS.keys() | {name for name, _ in SWITCHES} | {"persistence_file"}
+    unknown = sorted(directives.keys() - known)
     if unknown:
         sys.exit(f"{NOT_APPLICABLE}{', '.join(unknown)}")
     listener = directives.get("listener") or directives.get("port") or str(port)
-    options = ["--data", str(_folder(directives.get("persistence_file"))), "--listen", f"127.0.0.1:{listener.split()[0]}"]
+    options = [
+        "--data",
+        str(_folder(directives.get("persistence_file"))),
+        "--listen",
+        f"127.0.0.1:{listener.split()[0]}",
+    ]
     if directives.get("allow_anonymous", "true") == "true":
         options.append("--allow-anonymous")
     for name, option in OPTIONS.items():
         if name in directives:
             options += [option, directives[name]]
+    options += [option for wanted, option in SWITCHES.items() if wanted in directives.items()]
     os.chdir(os.environ["SUITE_RUNTIME"])
-    os.execv(sys.executable, [sys.executable, "-m", "broker_runtime", *options])
+    os.execv(sys.executable, [sys.executable, "-m", "broker_runtime", *options])  # noqa: S606
 
 
 def _folder(database: str | None) -> Path:

@@ -76,4 +76,3 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
             break
         received += more
     return received
-

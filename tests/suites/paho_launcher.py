@@ -24,15 +24,15 @@ class Results(unittest.TextTestResult):
     def _tell(self, test: unittest.TestCase, what: str) -> None:
         self.told[test.id().rpartition(".")[2]] = what
 
-    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802  the name is unittest's
+    def addSuccess(self, test: unittest.TestCase) -> None:
         super().addSuccess(test)
         self._tell(test, "")
 
-    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
         super().addFailure(test, err)
         self._tell(test, f"{err[0].__name__}: {err[1]}")
 
-    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: Any) -> None:
         super().addError(test, err)
         self._tell(test, f"{err[0].__name__}: {err[1]}")
 
