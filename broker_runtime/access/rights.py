@@ -49,11 +49,20 @@ class Rule:
 
     def speaks_of(self, topic: str) -> bool:
         """Whether a topic name is meant."""
-        return self.any_topic or any(pattern.matches(topic) for pattern in self.patterns)
+        if self.any_topic:
+            return not self._leaves_out(topic)
+        return any(pattern.matches(topic) for pattern in self.patterns)
 
     def covers(self, topic_filter: str) -> bool:
         """Whether every topic of the filter is meant."""
-        return self.any_topic or any(pattern.contains(topic_filter) for pattern in self.patterns)
+        if self.any_topic:
+            return not self._leaves_out(topic_filter)
+        return any(pattern.contains(topic_filter) for pattern in self.patterns)
+
+    def _leaves_out(self, topic: str) -> bool:
+        """An *allow* for any topic does not open what the server says of itself and of other
+        clients: that has to be named (SECURITY Z13)."""
+        return self.allow and topic.startswith(("$SYS", "$events"))
 
 
 class Rights:

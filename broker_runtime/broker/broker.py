@@ -153,6 +153,7 @@ class Broker:
         core.persistence.checkpoint(now_s)
         core.shared.serve_all()
         core.events.flush(now_s)
+        core.counters.tick(now_s)
         core.tell_created_topics()
         if now_s >= self._next_trim_s:
             self._next_trim_s = now_s + TRIM_EVERY_S

@@ -9,11 +9,13 @@ from broker_runtime.access.first_levels import Admission, FirstLevels
 from broker_runtime.access.policies import PolicySet, Subject
 from broker_runtime.access.rights import Rights
 from broker_runtime.auth.chain import Chain
+from broker_runtime.broker.announcements import Announcements
 from broker_runtime.broker.back_pressure import BackPressure
 from broker_runtime.broker.catch_up import CatchUp
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.connection import Connection
+from broker_runtime.broker.counters import Counters
 from broker_runtime.broker.events import EventLog
 from broker_runtime.broker.fan_out import FanOut
 from broker_runtime.broker.handshake import Handshake
@@ -100,6 +102,9 @@ class Core:
         self.catch_up = CatchUp(self)
         self.shared = SharedGroups(self)
         self.handshake = Handshake(self)
+        self.announcements = Announcements(self)
+        self.events.announce = self.announcements.note
+        self.counters = Counters(self)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

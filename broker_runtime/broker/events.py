@@ -27,6 +27,8 @@ class EventLog:
         self._left_out = 0
         self._next_flush_s = clock.monotonic_s() + REPEAT_S
         self.listener: Callable[[ClientEvent], None] = lambda event: None
+        self.announce: Callable[[ClientEvent], None] = lambda event: None
+        """The same for ``$events``."""
 
     def add(
         self, event: str, *, client_id: str, username: str, address: str, reason: str = ""
@@ -42,6 +44,7 @@ class EventLog:
         )
         self._journal.event(entry)
         self.listener(entry)
+        self.announce(entry)
 
     def note(self, event: str, *, client_id: str, username: str, address: str, reason: str) -> None:
         """One event that may come again at once and often."""

@@ -56,6 +56,15 @@ class FanOut:
         for step in steps:
             core.journal.step(*step)
 
+    def announce(self, message: StoredMessage, plan: Plan) -> None:
+        """Deliver a message of the server itself, which stands in no journal."""
+        sending = self._core.sending
+        outer, sending.early_steps = sending.early_steps, []
+        try:
+            self._volatile(message, plan, None, 0, None, ())
+        finally:
+            sending.early_steps = outer
+
     def _volatile(
         self,
         message: StoredMessage,

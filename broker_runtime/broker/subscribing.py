@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from broker_runtime.broker.announcements import SYSTEM_PREFIXES
 from broker_runtime.broker.answers import explained
 from broker_runtime.broker.catch_up import options_of
 from broker_runtime.broker.client import RetainedRequest, Session
@@ -123,9 +124,10 @@ class Subscribing:
         )
         if wants_retained and not group:  # [MQTT-3.3.1-9] [MQTT-3.3.1-10] §4.8.2
             identifiers = (identifier,) if identifier else ()
-            scan = core.retained.scan(inner)
+            kept = core.announcements.kept if inner.startswith("$") else core.retained
+            scan = kept.scan(inner)
             retained.append(RetainedRequest(topic_filter, scan, qos, identifiers))
-            record.retained_due = session.durable
+            record.retained_due = session.durable and kept is core.retained
         return qos, ""
 
     def _not_offered(
@@ -152,7 +154,7 @@ class Subscribing:
         if not topics.valid_topic_filter(topic_filter) or self._too_big(topic_filter):
             return ReasonCode.TOPIC_FILTER_INVALID, "the topic filter is not valid"
         inner = topics.split_share(topic_filter)[1]
-        if inner.startswith("$"):
+        if inner.startswith("$") and not inner.startswith(SYSTEM_PREFIXES):
             core.stats.acl_subscribe_failure += 1
             detail = "topics that begin with '$' belong to the server"
             return ReasonCode.NOT_AUTHORIZED, detail  # SECURITY Z13
@@ -212,6 +214,7 @@ class Subscribing:
             address=session.address,
             reason=f"{shown} and {more} more" if more > 0 else shown,
         )
+        self._core.announcements.subscriptions(event, session, filters)
 
     # -- retained messages -------------------------------------------------------------------------
 
