@@ -146,6 +146,7 @@ class Stage:
         self.broker.on_client_event = self.events.append
         self.broker.on_topics_created = self.created.extend
         await self.broker.start()
+        self.broker._ticker.cancel()  # time passes when the test says so (``pass_time``)
         self.configure(self.sections)
         if sections:
             self.configure(Sections(**sections))
