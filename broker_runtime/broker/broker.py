@@ -149,6 +149,7 @@ class Broker:
         now_s = core.now_s = core.clock.monotonic_s()
         core.throttle.refill(now_s)
         core.timers.advance(now_s)
+        core.patrol.advance(now_s)
         self._configuring.check_some()
         core.persistence.checkpoint(now_s)
         core.shared.serve_all()

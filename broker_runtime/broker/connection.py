@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from broker_runtime.broker.answers import disconnect
+from broker_runtime.broker import ending
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.first_packet import take_connect
 from broker_runtime.broker.hot_path import consume
+from broker_runtime.broker.patrol import NOT_WATCHED
 from broker_runtime.broker.states import CLOSED, DECIDING, LIVE, NEW
-from broker_runtime.broker.stats import Packets, no_packets
-from broker_runtime.broker.watch import Watch
+from broker_runtime.broker.stats import Packets, no_packets, tallied
 from broker_runtime.codec.framing import ReceiveBuffer
-from broker_runtime.codec.packets import DISCONNECT
+from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import OutboundAliases, TopicAliases
 from broker_runtime.session.inbound import OrderedAnswers
+from broker_runtime.session.negotiation import UNLIMITED_PACKET_BYTES
 from broker_runtime.session.outbox import Chunk, take
 
 if TYPE_CHECKING:
@@ -33,23 +34,29 @@ class Connection:
     """The protocol object of a transport, and the ``link`` of a session while it is connected.
 
     Event loops ask a protocol for its methods, not for its class; one that inherits from nothing
-    is small, and compiled its attributes are read without a look-up (ADR 0011).
+    is small, and compiled its attributes are read without a look-up (ADR 0011). Of the transport
+    it uses ``get_extra_info("peername")``, ``set_write_buffer_limits``, ``write``, ``close``,
+    ``abort``, ``can_write_eof``, ``write_eof``, ``pause_reading`` and ``resume_reading``, so that
+    whatever has these can stand between it and the socket.
+
+    There may be very many that do nothing: parts that only a connection with messages needs are
+    made at their first use.
     """
 
     __slots__ = (
-        "_buffer",
+        "_aliases",
         "_core",
-        "_read_paused",
-        "_transport",
-        "_watch",
-        "_write_paused",
+        "_received",
+        "_sent",
+        "_unanswered",
         "address",
-        "aliases",
         "aliases_out",
         "allowance",
         "answers",
         "bytes_received",
         "bytes_sent",
+        "deadline_s",
+        "drained_bytes",
         "explains",
         "held",
         "host",
@@ -59,66 +66,97 @@ class Connection:
         "needed_bytes",
         "out",
         "paced_s",
+        "patience_s",
         "queued_bytes",
+        "read_paused",
         "receive_maximum",
-        "received",
         "seen_s",
-        "sent",
         "sent0",
         "session",
         "state",
-        "unanswered",
+        "tally",
+        "transport",
+        "unfinished",
         "version",
+        "watched",
+        "write_paused",
     )
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._transport: asyncio.Transport | None = None
-        self._buffer = ReceiveBuffer()
+        self.transport: asyncio.Transport | None = None
+        self.unfinished: ReceiveBuffer | None = None
         self.needed_bytes = 0
-        self._watch = Watch(core, self)
-        self._write_paused = False
-        self._read_paused = False
+        self.write_paused = self.read_paused = False
         self.state = NEW
         self.session: Session | None = None
-        self.address = ""
-        self.host = ""
-        self.version = 0
-        """3, 4 or 5 as in CONNECT."""
+        self.address = self.host = ""
+        self.version = 0  # 3, 4 or 5 as in CONNECT
+        # 4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes
         self.level = 4
-        """4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes."""
-        self.explains = True
-        """Whether the client wants reason strings [MQTT-3.1.2-29]."""
+        self.explains = True  # the client wants reason strings [MQTT-3.1.2-29]
+        # What is to be written; not empty means that somebody will call ``flush``.
         self.out: list[Chunk] = []
-        """What is to be written; not empty means that somebody will call ``flush``."""
-        self.queued_bytes = 0
-        self.max_queued_bytes = 0
-        self.max_packet_bytes = 2**31
+        self.queued_bytes = self.max_queued_bytes = 0
+        self.max_packet_bytes = UNLIMITED_PACKET_BYTES
         self.receive_maximum = core.settings.receive_maximum
-        self.aliases = TopicAliases(core.settings.topic_alias_maximum)
+        self._aliases: TopicAliases | None = None
         self.aliases_out: OutboundAliases | None = None
         self.answers = OrderedAnswers()
-        self.unanswered: set[int] = set()
-        """Packet ids of QoS 2 messages that are being stored."""
-        self.held = False
-        """Nothing is handled: the publisher waits for tokens."""
+        self._unanswered: set[int] | None = None
+        self.held = False  # nothing is handled: the publisher waits for tokens
+        now_s = self.seen_s = core.now_s
+        # What the client may still send, and as of when (``Throttle.room``).
         self.allowance = 0
-        self.paced_s = core.now_s - 1
-        """What the client may still send, and as of when (``Throttle.room``)."""
-        self.seen_s = core.now_s
-        self.bytes_received = 0
-        self.bytes_sent = 0
-        self.received: Packets = no_packets()
-        self.sent: Packets = no_packets()
-        self.sent0 = 0
-        """QoS 0 PUBLISHes sent (not counted in ``sent``)."""
+        self.paced_s = now_s - 1
+        # When CONNECT must be decided, or the last bytes taken.
+        self.deadline_s = now_s + core.settings.connect_timeout_s
+        self.patience_s = 0.0  # how long the client may be silent; 0: for ever
+        self.watched = NOT_WATCHED  # its place in ``Patrol``
+        self.bytes_received = self.bytes_sent = 0
+        self.drained_bytes = 0  # what may still come after the end
+        self._received: Packets | None = None
+        self._sent: Packets | None = None
+        # Packets that are no message and acknowledge none, both ways (``stats.packets_of``).
+        self.tally = 0
+        self.sent0 = 0  # QoS 0 PUBLISHes sent (not counted in ``sent``)
+
+    # -- parts made at their first use -------------------------------------------------------------
+
+    @property
+    def received(self) -> Packets:
+        """PUBLISHes received, and the packets that acknowledge ours."""
+        if self._received is None:
+            self._received = no_packets()
+        return self._received
+
+    @property
+    def sent(self) -> Packets:
+        """PUBLISHes sent at QoS 1 and 2, and the packets that acknowledge the client's."""
+        if self._sent is None:
+            self._sent = no_packets()
+        return self._sent
+
+    @property
+    def aliases(self) -> TopicAliases:
+        """The aliases that the client has set."""
+        if self._aliases is None:
+            self._aliases = TopicAliases(self._core.settings.topic_alias_maximum)
+        return self._aliases
+
+    @property
+    def unanswered(self) -> set[int]:
+        """Packet ids of QoS 2 messages that are being stored."""
+        if self._unanswered is None:
+            self._unanswered = set()
+        return self._unanswered
 
     # -- the transport's side ----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came. It has ``connect_timeout_s`` to say CONNECT (E1, E2)."""
         # Listeners make stream transports; those of uvloop are no asyncio.Transport by name.
-        stream = self._transport = cast(asyncio.Transport, transport)
+        stream = self.transport = cast(asyncio.Transport, transport)
         peer = stream.get_extra_info("peername") or ("", 0)
         self.host = str(peer[0])
         shown = f"[{self.host}]" if ":" in self.host else self.host
@@ -129,9 +167,8 @@ class Connection:
             stream.abort()
             return
         core.open_links.add(self)
-        core.drained.clear()
         stream.set_write_buffer_limits(high=WRITE_BYTES)
-        self._watch.await_connect()
+        core.patrol.watch(self, self.deadline_s)
 
     def data_received(self, data: bytes) -> None:
         """Handle every packet that is complete; nothing a peer sends raises (P30)."""
@@ -140,12 +177,15 @@ class Connection:
         size = len(data)
         self.bytes_received += size
         core.stats.bytes_received += size
-        buffer = self._buffer.feed(data)
-        if buffer:
-            self._take(buffer)
-        if size >= READ_BYTES and not self._read_paused and self.state == LIVE:
+        if self.state == CLOSED:
+            ending.drain(self, size)
+        elif self.unfinished is not None:
+            self._go_on(self.unfinished, data)
+        elif data:
+            self._take(data)
+        if size >= READ_BYTES and not self.read_paused and self.state == LIVE:
             # libuv reads a busy socket many times in one turn of the loop: a flood would stall all.
-            self._pause_reading()
+            self.pause_reading()
             core.loop.call_soon(self._read_on)
 
     def eof_received(self) -> bool:
@@ -155,29 +195,41 @@ class Connection:
     def connection_lost(self, error: Exception | None) -> None:
         """The transport is gone."""
         if self.state != CLOSED:
-            self._gone("connection lost" if error is None else f"connection lost: {error}")
-        self._watch.cancel()
-        self._transport = None
+            detail = "connection lost" if error is None else f"connection lost: {error}"
+            ending.gone(self._core, self, detail, keep_will=True)
         core = self._core
+        core.patrol.forget(self)
+        self.transport = None
         core.open_links.discard(self)
-        if not core.open_links:
+        if core.is_stopping and not core.open_links:
             core.drained.set()
 
     def pause_writing(self) -> None:
         """The peer does not keep up: what comes waits in the outbox."""
-        self._write_paused = True
+        self.write_paused = True
 
     def resume_writing(self) -> None:
         """The peer took what was written."""
-        self._write_paused = False
+        self.write_paused = False
         if self.state == CLOSED:
             return
         self.flush()
-        if self.session is not None and not self._write_paused:
+        if self.session is not None and not self.write_paused:
             self._core.sending.pump(self.session)
             self._core.plan_flush()
 
     # -- receiving ---------------------------------------------------------------------------------
+
+    def _go_on(self, unfinished: ReceiveBuffer, data: bytes) -> None:
+        """What was left of the last read comes first."""
+        kept_bytes = len(unfinished)
+        buffer = unfinished.feed(data)
+        if buffer:
+            self.unfinished = None
+            self._core.half_received.changed(-kept_bytes)
+            self._take(buffer)
+        else:
+            self._core.half_received.changed(len(data))
 
     def _take(self, buffer: bytes) -> None:
         core = self._core
@@ -190,11 +242,18 @@ class Connection:
         if self.state == CLOSED:
             return
         if position < len(buffer):
-            self._buffer.keep(buffer, position, self.needed_bytes)
+            unfinished = self.unfinished = ReceiveBuffer()
+            unfinished.keep(buffer, position, self.needed_bytes)
+            core.half_received.changed(len(unfinished))
         if self.state == DECIDING:
-            self._pause_reading()
+            self.pause_reading()
         if core.dirty:
             core.plan_flush()
+
+    @property
+    def half_received_bytes(self) -> int:
+        """What is kept of a packet that is not whole yet."""
+        return 0 if self.unfinished is None else len(self.unfinished)
 
     # -- sending -----------------------------------------------------------------------------------
 
@@ -203,7 +262,7 @@ class Connection:
         peer lets us: only a peer that does not read runs out of space (E3)."""
         if self.queued_bytes < self.max_queued_bytes:
             return True
-        if self.state == LIVE and not self._write_paused:
+        if self.state == LIVE and not self.write_paused:
             self.flush()
             return self.queued_bytes < self.max_queued_bytes
         return False
@@ -231,12 +290,18 @@ class Connection:
 
     def count_sent(self, packet_type: int) -> None:
         """Count a packet that has no QoS."""
-        self.sent[packet_type << 2] += 1
+        if PUBACK <= packet_type <= PUBCOMP:
+            self.sent[packet_type << 2] += 1
+        else:
+            self.tally = tallied(self.tally, packet_type)
         self._core.stats.packets_sent[packet_type << 2] += 1
 
     def count_received(self, packet_type: int, qos: int) -> None:
         """Count a packet, of a type without QoS as 0."""
-        self.received[packet_type << 2 | qos] += 1
+        if PUBLISH <= packet_type <= PUBCOMP:
+            self.received[packet_type << 2 | qos] += 1
+        else:
+            self.tally = tallied(self.tally, packet_type)
         self._core.stats.packets_received[packet_type << 2 | qos] += 1
 
     def answer_in_order(self, slot: list[bytes], answer: bytes) -> None:
@@ -247,8 +312,8 @@ class Connection:
 
     def flush(self) -> None:
         """Write what is in the outbox, as far as the transport takes it."""
-        transport, out = self._transport, self.out
-        if transport is None or self._write_paused or not out:
+        transport, out = self.transport, self.out
+        if transport is None or self.write_paused or not out:
             return
         if self.queued_bytes <= WRITE_BYTES:
             data = out[0] if len(out) == 1 else b"".join(out)
@@ -256,7 +321,7 @@ class Connection:
             self._wrote(self.queued_bytes)
             transport.write(data)
             return
-        while out and not self._write_paused:
+        while out and not self.write_paused:
             piece = take(out, WRITE_BYTES)
             self._wrote(len(piece))
             transport.write(piece)
@@ -282,7 +347,7 @@ class Connection:
     def hold(self) -> None:
         """Stop reading and handling."""
         self.held = True
-        self._pause_reading()
+        self.pause_reading()
 
     def release(self, *, throttled: bool) -> None:
         """Go on where ``hold`` stopped; with ``throttled`` what waited is counted (DECISIONS 5)."""
@@ -291,27 +356,25 @@ class Connection:
             return
         stats = self._core.stats
         before = stats.messages_received
-        buffer = self._buffer.feed(b"")
-        if buffer:
-            self._take(buffer)
+        if self.unfinished is not None:
+            self._go_on(self.unfinished, b"")
         if throttled:
             stats.publish_throttled += stats.messages_received - before
         if not self.held:
-            self._resume_reading()
+            self.resume_reading()
 
     def go_live(self, keep_alive_s: int) -> None:
         """The CONNACK is in the outbox: serve the client."""
         self.state = LIVE
         self.max_queued_bytes = self._core.settings.outbox_max_bytes
-        self._watch.keep_alive(keep_alive_s)
+        self._core.patrol.keep_alive(self, keep_alive_s)
 
     def take_waiting(self) -> None:
         """Handle what came behind the CONNECT while it was being decided."""
-        if self._read_paused:
-            self._resume_reading()
-            buffer = self._buffer.feed(b"")
-            if buffer:
-                self._take(buffer)
+        if self.read_paused:
+            self.resume_reading()
+            if self.unfinished is not None:
+                self._go_on(self.unfinished, b"")
 
     def fail(self, violation: Violation) -> None:
         """The peer broke the protocol: say why and end the connection; its will is published."""
@@ -331,65 +394,30 @@ class Connection:
             keep_will: False: the will is not published.
             server_reference: where to go instead (MQTT 5.0 §4.11); with a reason that says so.
         """
-        if self.state == CLOSED:
-            return
-        if self.state != LIVE:
-            self._core.handshake.refuse(self, reason, detail, server_reference)
-            return
-        if self.version == 5:
-            self.send_if_fits(DISCONNECT, disconnect(self, reason, detail, server_reference))
-        self.shut(detail, keep_will=keep_will)
+        ending.close(self._core, self, reason, detail, keep_will, server_reference)
 
     def shut(self, detail: str, *, keep_will: bool) -> None:
-        """Write what is in the outbox and close the transport."""
-        if self.state == CLOSED:
-            return
-        self._write_paused = False
-        self.flush()
-        self._gone(detail, keep_will=keep_will)
-        transport = self._transport
-        if transport is not None:
-            transport.close()
-            self._watch.linger()
+        """Write what is in the outbox and close; the client may read it first."""
+        ending.shut(self._core, self, detail, keep_will)
 
     def abort(self) -> None:
         """Close without waiting for anything."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
-    def _gone(self, detail: str, *, keep_will: bool = True) -> None:
-        was_live, self.state = self.state == LIVE, CLOSED
-        self._watch.cancel()
-        self.out.clear()
-        self.queued_bytes = self.max_queued_bytes = 0
-        core, session = self._core, self.session
-        core.handshake.forget(self)
-        if session is None:
-            return
-        self.session = None
-        if was_live:
-            core.events.add(
-                "disconnected",
-                client_id=session.client_id,
-                username=session.username,
-                address=self.address,
-                reason=detail,
-            )
-        if session.link is self:
-            core.sessions.detach(session, keep_will=keep_will and was_live)
-            core.plan_flush()
-
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._read_paused:
-            self._read_paused = True
-            self._transport.pause_reading()
+    def pause_reading(self) -> None:
+        """Leave with the kernel what the client sends."""
+        if self.transport is not None and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def _read_on(self) -> None:
         """The others had their turn."""
-        if not self.held and self.state != DECIDING:
-            self._resume_reading()
+        if not self.held and self.state == LIVE:
+            self.resume_reading()
 
-    def _resume_reading(self) -> None:
-        if self._transport is not None and self._read_paused and self.state != CLOSED:
-            self._read_paused = False
-            self._transport.resume_reading()
+    def resume_reading(self) -> None:
+        """Take what the client sends."""
+        if self.transport is not None and self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()

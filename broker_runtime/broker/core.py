@@ -18,7 +18,9 @@ from broker_runtime.broker.connection import Connection
 from broker_runtime.broker.counters import Counters
 from broker_runtime.broker.events import EventLog
 from broker_runtime.broker.fan_out import FanOut
+from broker_runtime.broker.half_received import HalfReceived
 from broker_runtime.broker.handshake import Handshake
+from broker_runtime.broker.patrol import Patrol
 from broker_runtime.broker.persistence import Persistence
 from broker_runtime.broker.plans import Planner
 from broker_runtime.broker.publishing import Publishing
@@ -90,8 +92,10 @@ class Core:
         self._make_parts()
 
     def _make_parts(self) -> None:
+        self.patrol = Patrol(self, self.now_s)
         self.throttle = Throttle(self)
         self.back_pressure = BackPressure(self)
+        self.half_received = HalfReceived(self)
         self.planner = Planner(self)
         self.sending = Sending(self)
         self.fan_out = FanOut(self)

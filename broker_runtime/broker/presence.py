@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Literal
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.errors import Refused
-from broker_runtime.broker.stats import Packets
+from broker_runtime.broker.stats import Packets, packets_of
 from broker_runtime.codec import topics
 from broker_runtime.codec.packets import (
+    CONNACK,
+    PINGRESP,
     PUBACK,
     PUBCOMP,
     PUBLISH,
     PUBREC,
     PUBREL,
+    SUBACK,
     TYPE_NAMES,
+    UNSUBACK,
 )
 from broker_runtime.contract.queries import (
     Client,
@@ -29,6 +33,7 @@ from broker_runtime.contract.queries import (
 )
 
 if TYPE_CHECKING:
+    from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
 _NO_QOS = -1
@@ -77,9 +82,7 @@ class Presence:
         link, window = session.link, session.window
         packets: tuple[PacketCount, ...] = ()
         if link is not None:
-            sent = list(link.sent)
-            sent[PUBLISH << 2] += link.sent0
-            packets = (*_counts("received", link.received), *_counts("sent", sent))
+            packets = _packets(link)
         return Client(
             client_id=session.client_id,
             username=session.username,
@@ -142,6 +145,16 @@ def _attribute(topic: str, filters: dict[str, str], counts: dict[str, int]) -> N
 
 _WITH_QOS = {PUBLISH: (0, 1, 2)}
 _OF_QOS = {PUBACK: 1, PUBREC: 2, PUBREL: 2, PUBCOMP: 2}
+
+
+def _packets(link: Connection) -> tuple[PacketCount, ...]:
+    received, sent = list(link.received), list(link.sent)
+    sent[PUBLISH << 2] += link.sent0
+    for packet_type in range(1, len(TYPE_NAMES)):
+        count = packets_of(link.tally, packet_type)
+        of_server = packet_type in (CONNACK, SUBACK, UNSUBACK, PINGRESP)
+        (sent if of_server else received)[packet_type << 2] += count
+    return (*_counts("received", received), *_counts("sent", sent))
 
 
 def _counts(direction: Literal["received", "sent"], packets: Packets) -> list[PacketCount]:

@@ -22,6 +22,10 @@ class BrokerSettings:
     connect_timeout_s: float = 10.0
     max_handshakes: int = 2_000
     """Connections that may be open without having sent a CONNECT (E1)."""
+    accept_rate: int = 0
+    """Connections per second that are let in, twice as many in a burst; 0: no limit (E1)."""
+    half_received_max_bytes: int = 256 * 1024 * 1024
+    """Packets of all clients that came in part; beyond it those who keep the most are ended."""
     inflight_maximum: int = 1_000
     """Outbound QoS 1 and 2 messages unacknowledged by one client, whatever greater number it
     offers.

@@ -20,6 +20,21 @@ def of_type(packets: Packets, packet_type: int) -> int:
     return sum(packets[packet_type << 2 : (packet_type << 2) + 4])
 
 
+TALLY_BITS = 40
+"""Room for one type of packet in a tally: 10^12 of them."""
+
+
+def tallied(tally: int, packet_type: int) -> int:
+    """A tally with one more packet. Before its first message a connection counts its packets, both
+    ways, in one number: 100 bytes, two lists take 1,100."""
+    return tally + (1 << packet_type * TALLY_BITS)
+
+
+def packets_of(tally: int, packet_type: int) -> int:
+    """How many packets of a type a tally holds."""
+    return tally >> packet_type * TALLY_BITS & (1 << TALLY_BITS) - 1
+
+
 COUNTERS = (
     "acl_connect_failure",
     "acl_connect_success",

@@ -74,6 +74,14 @@ class FakeTransport(asyncio.Transport):
     def resume_reading(self):
         self.reading = True
 
+    def can_write_eof(self):
+        return True
+
+    def write_eof(self):
+        """A client that reads sees the end and closes."""
+        if not self.stuck:
+            self.close()
+
     def is_closing(self):
         return not self.is_open
 
