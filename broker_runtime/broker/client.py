@@ -44,6 +44,19 @@ class RetainedRequest:
         self.found: deque[StoredMessage] = deque()
 
 
+_NO_REQUESTS: deque[RetainedRequest] = deque()
+_NOTHING_RESUMED: dict[int, list[int]] = {}
+_NO_ACTIONS: list[Callable[[], None]] = []
+_NOTHING_SHARED: list[int] = []
+_NO_IDS: set[int] = set()
+_NOT_ASKED: dict[tuple[str, int], bool] = {}
+"""Stand in every session for what it does not have yet: there may be very many that do nothing.
+Only the methods below, and who puts another in its place, add to one."""
+
+MAX_ANSWERS = 1_024
+"""Of ``receivable``, for each session."""
+
+
 class Session:
     """One session. Hashed by identity: it is the subscriber in the subscription tree.
 
@@ -53,6 +66,7 @@ class Session:
     """
 
     __slots__ = (
+        "_received",
         "address",
         "after_save",
         "behind",
@@ -78,7 +92,6 @@ class Session:
         "progress",
         "protocol_version",
         "receivable",
-        "received",
         "releasing",
         "resumed",
         "resumed_shared",
@@ -121,29 +134,80 @@ class Session:
         self.expiry_timer: Timer | None = None
         self.subscriptions: dict[str, SubscriptionRecord] = {}
         self.window = Window()
-        self.received: Received[StoredMessage] = Received()
+        self._received: Received[StoredMessage] | None = None
         self.progress = Progress(0)
         self.behind = False
         self.catching_up = False
         self.missed_seq = 0
-        self.resumed: dict[int, list[int]] = {}
+        self.resumed = _NOTHING_RESUMED
         """Message number → packet ids of what was in flight and is still to be found in the log."""
-        self.resumed_shared: list[int] = []
+        self.resumed_shared = _NOTHING_SHARED
         """Packet ids of copies of shared groups that are still to be sent again."""
         self.doubtful_seq = 0
         """QoS 1 messages of the log up to it may have been sent before (``SessionRecord``)."""
-        self.unsent: set[int] = set()
+        self.unsent = _NO_IDS
         """Packet ids of QoS 2 messages that are sent once the packet id is durable."""
-        self.releasing: set[int] = set()
+        self.releasing = _NO_IDS
         """Packet ids of QoS 2 messages whose PUBREL is sent once the PUBREC is durable."""
-        self.after_save: list[Callable[[], None]] = []
+        self.after_save = _NO_ACTIONS
         """What waits for the session to be durable (``Persistence.when_durable``)."""
-        self.retained_requests: deque[RetainedRequest] = deque()
-        self.retained_done: set[int] = set()
+        self.retained_requests = _NO_REQUESTS
+        self.retained_done = _NO_IDS
         """QoS 2 retained messages that the client has, while there are requests."""
         self.cache: dict[bytes, Entry] = {}
         """Topic as received → what publishing to it means (ENGINE, design rule 3)."""
-        self.receivable: dict[tuple[str, int], bool] = {}
+        self.receivable = _NOT_ASKED
         """(topic, QoS) → whether a shared subscription may be served."""
         self.rights: Rights | None = None
         self.rights_epoch = -1
+
+    @property
+    def received(self) -> Received[StoredMessage]:
+        """QoS 2 messages of the client that await their PUBREL."""
+        if self._received is None:
+            self._received = Received()
+        return self._received
+
+    def request_retained(self, requests: list[RetainedRequest]) -> None:
+        """Send what subscriptions bring, after what earlier ones did."""
+        if self.retained_requests is _NO_REQUESTS:
+            self.retained_requests = deque()
+        self.retained_requests.extend(requests)
+
+    def when_saved(self, action: Callable[[], None]) -> None:
+        """Wait for the session to be durable."""
+        if self.after_save is _NO_ACTIONS:
+            self.after_save = []
+        self.after_save.append(action)
+
+    def not_sent_yet(self, packet_id: int) -> None:
+        """A QoS 2 message waits for its packet id to be durable."""
+        if self.unsent is _NO_IDS:
+            self.unsent = set()
+        self.unsent.add(packet_id)
+
+    def not_released_yet(self, packet_id: int) -> None:
+        """A PUBREL waits for its PUBREC to be durable."""
+        if self.releasing is _NO_IDS:
+            self.releasing = set()
+        self.releasing.add(packet_id)
+
+    def has_retained(self, seq: int) -> None:
+        """The client has a QoS 2 retained message."""
+        if self.retained_done is _NO_IDS:
+            self.retained_done = set()
+        self.retained_done.add(seq)
+
+    def retained_are_sent(self) -> None:
+        """Nothing is requested any more."""
+        self.retained_requests, self.retained_done = _NO_REQUESTS, _NO_IDS
+
+    def remember_receivable(self, topic: str, qos: int, answer: bool) -> None:
+        """Whether a shared subscription may be served, until the rights change."""
+        if self.receivable is _NOT_ASKED or len(self.receivable) >= MAX_ANSWERS:
+            self.receivable = {}
+        self.receivable[topic, qos] = answer
+
+    def forget_receivable(self) -> None:
+        """The rights changed."""
+        self.receivable = _NOT_ASKED

@@ -135,7 +135,7 @@ class Core:
             subject = Subject(session.client_id, session.username, session.host)
             session.rights = self.policies.rights_of(subject)
             session.rights_epoch = self.access_epoch
-            session.receivable.clear()
+            session.forget_receivable()
         return session.rights
 
     def admit_first_level(self, name: str) -> Admission:

@@ -252,10 +252,8 @@ class FanOut:
         key = (topic, delivery.qos)
         answer = session.receivable.get(key)
         if answer is None:
-            if len(session.receivable) >= 1_024:
-                session.receivable.clear()
             answer = rights.refuses_delivery(topic, qos=delivery.qos) is None
-            session.receivable[key] = answer
+            session.remember_receivable(topic, delivery.qos, answer)
         return answer
 
     def drop_offline(self, session: Session) -> None:

@@ -316,7 +316,7 @@ class Handshake:
         session.host = link.host
         session.rights = request.rights
         session.rights_epoch = core.access_epoch
-        session.receivable.clear()
+        session.forget_receivable()
         session.protocol_version = terms.protocol_version
         session.keep_alive_s = terms.keep_alive_s
         session.clean_start = terms.clean_start

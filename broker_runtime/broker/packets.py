@@ -145,7 +145,7 @@ def _pubrec(core: Core, link: Connection, packet_id: int, reason: int) -> None:
     core.sending.step(outgoing.seq, session, "PUBREC", 2, "success")
     core.sending.settle(session, outgoing)
     if session.durable:
-        session.releasing.add(packet_id)
+        session.not_released_yet(packet_id)
 
         def release() -> None:
             session.releasing.discard(packet_id)

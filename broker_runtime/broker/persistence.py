@@ -65,7 +65,7 @@ class Persistence:
             self._core.loop.call_soon(self._save_awaited)
         if not session.after_save:
             self._awaited.append(session)
-        session.after_save.append(then)
+        session.when_saved(then)
 
     def _save_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []

@@ -221,7 +221,7 @@ class Sending:
                 session.unsent.discard(packet_id)
                 self.transmit(link, packet_id, outgoing)
 
-        session.unsent.add(packet_id)
+        session.not_sent_yet(packet_id)
         self._core.persistence.when_durable(session, transmit)
 
     def transmit(self, link: Connection, packet_id: int, outgoing: Outgoing) -> None:
@@ -290,7 +290,7 @@ class Sending:
         if session.durable:
             if outgoing.pinned:
                 if outgoing.qos == 2 and session.retained_requests:
-                    session.retained_done.add(outgoing.seq)
+                    session.has_retained(outgoing.seq)
             elif not outgoing.shared:
                 session.progress.settle(outgoing.seq)
             self._core.persistence.mark(session)

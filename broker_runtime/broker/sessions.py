@@ -97,15 +97,14 @@ class Sessions:
         """Retained messages that subscriptions were still owed when the last process ended."""
         for topic_filter, subscription in record.subscriptions.items():
             if subscription.retained_due:
-                session.retained_requests.append(
-                    RetainedRequest(
-                        topic_filter,
-                        self._core.retained.scan(topic_filter),
-                        subscription.qos,
-                        (subscription.identifier,) if subscription.identifier else (),
-                        repeated=True,
-                    )
+                request = RetainedRequest(
+                    topic_filter,
+                    self._core.retained.scan(topic_filter),
+                    subscription.qos,
+                    (subscription.identifier,) if subscription.identifier else (),
+                    repeated=True,
                 )
+                session.request_retained([request])
         if session.retained_requests:
             in_flight = [e.seq for e in record.inflight if e.source == RETAINED or e.released]
             session.retained_done = {*record.retained_done, *in_flight}
@@ -268,7 +267,7 @@ class Sessions:
         core.tree.set_online(session, False)
         self.publish_will(session)
         core.shared.give_back(session)
-        session.retained_requests.clear()
+        session.retained_are_sent()
         session.window.forget_waiting()
         if session.stored:
             core.persistence.delete(session, None)

@@ -68,7 +68,8 @@ class Subscribing:
                 if not link.send_if_fits(SUBACK, answer):
                     link.close(ReasonCode.PACKET_TOO_LARGE, "the client takes no SUBACK so large")
                     return
-                session.retained_requests.extend(retained)
+                if retained:
+                    session.request_retained(retained)
                 self.send_retained(session)
                 for topic_filter in granted:
                     self._core.shared.serve(topic_filter)
@@ -126,8 +127,9 @@ class Subscribing:
             identifiers = (identifier,) if identifier else ()
             kept = core.announcements.kept if inner.startswith("$") else core.retained
             scan = kept.scan(inner)
-            retained.append(RetainedRequest(topic_filter, scan, qos, identifiers))
-            record.retained_due = session.durable and kept is core.retained
+            if not scan.done:
+                retained.append(RetainedRequest(topic_filter, scan, qos, identifiers))
+                record.retained_due = session.durable and kept is core.retained
         return qos, ""
 
     def _not_offered(
@@ -244,7 +246,7 @@ class Subscribing:
             record.retained_due = any(r.topic_filter == request.topic_filter for r in requests)
             self._core.persistence.mark(session)
         if not requests:
-            session.retained_done.clear()
+            session.retained_are_sent()
 
     def _has_room(self, session: Session, link: Connection) -> bool:
         """Nothing of it may wait in the window: only what is in flight survives a crash."""

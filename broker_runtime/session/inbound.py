@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 M = TypeVar("M")
 
+_NO_SLOTS: deque[list[bytes]] = deque()
+"""Stands in for the slots of a connection that has none: an empty deque takes 760 bytes."""
+
 
 class OrderedAnswers:
     """Acknowledgements leave in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3], although
@@ -15,7 +18,7 @@ class OrderedAnswers:
     __slots__ = ("_slots",)
 
     def __init__(self) -> None:
-        self._slots: deque[list[bytes]] = deque()
+        self._slots = _NO_SLOTS
 
     def __len__(self) -> int:
         """How many PUBLISHes await an answer that is not sent yet."""
@@ -24,6 +27,8 @@ class OrderedAnswers:
     def reserve(self) -> list[bytes]:
         """A place in the order, to be filled by ``fill``."""
         slot: list[bytes] = []
+        if self._slots is _NO_SLOTS:
+            self._slots = deque()
         self._slots.append(slot)
         return slot
 

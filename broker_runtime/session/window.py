@@ -12,6 +12,12 @@ from broker_runtime.session.outgoing import Outgoing
 
 MAX_PACKET_ID = 65_535
 
+_NOTHING_WAITS: deque[Outgoing] = deque()
+"""Stands in every window until its first message waits: an empty deque takes 760 bytes. Nobody
+but ``Window.wait`` adds to ``pending``."""
+_NOTHING_SETTLED: set[int] = set()
+"""The same for ``Progress.settle``."""
+
 
 class Window:
     """Outbound QoS 1 and 2 messages of one session.
@@ -28,7 +34,7 @@ class Window:
         """How many may be unacknowledged: the client's Receive Maximum [MQTT-3.3.4-9]."""
         self.inflight: dict[int, Outgoing] = {}
         self.released: dict[int, int] = {}
-        self.pending: deque[Outgoing] = deque()
+        self.pending = _NOTHING_WAITS
         self.pending_bytes = 0
         self.next_id = 1
         """Where the search for a free packet id begins."""
@@ -52,6 +58,8 @@ class Window:
 
     def wait(self, outgoing: Outgoing) -> None:
         """Put a message at the end of those that wait for room."""
+        if self.pending is _NOTHING_WAITS:
+            self.pending = deque()
         self.pending.append(outgoing)
         self.pending_bytes += outgoing.size_bytes
 
@@ -109,11 +117,13 @@ class Progress:
     def __init__(self, cursor: int) -> None:
         self.cursor = cursor
         self.position = cursor
-        self.settled: set[int] = set()
+        self.settled = _NOTHING_SETTLED
 
     def settle(self, seq: int) -> None:
         """A message of the log was acknowledged or dropped for good."""
         if seq > self.cursor:
+            if self.settled is _NOTHING_SETTLED:
+                self.settled = set()
             self.settled.add(seq)
 
     def advance(self, window: Window) -> None:
