@@ -12,35 +12,30 @@ from broker_runtime.broker.hot_path import consume
 from broker_runtime.broker.patrol import NOT_WATCHED
 from broker_runtime.broker.states import CLOSED, DECIDING, LIVE, NEW
 from broker_runtime.broker.stats import Packets, no_packets, tallied
+from broker_runtime.broker.writing import WRITE_BYTES, write
 from broker_runtime.codec.framing import ReceiveBuffer
 from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import OutboundAliases, TopicAliases
 from broker_runtime.session.inbound import OrderedAnswers
 from broker_runtime.session.negotiation import UNLIMITED_PACKET_BYTES
-from broker_runtime.session.outbox import Chunk, take
+from broker_runtime.session.outbox import Chunk
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
 READ_BYTES = 64 * 1024
 """A read of this size says that there is more; the connection then waits for its next turn."""
-WRITE_BYTES = 256 * 1024
-"""Handed to the transport at a time; what it cannot take stays in the outbox, which shares the
-messages with other receivers (E7)."""
 
 
 class Connection:
     """The protocol object of a transport, and the ``link`` of a session while it is connected.
 
-    Event loops ask a protocol for its methods, not for its class; one that inherits from nothing
-    is small, and compiled its attributes are read without a look-up (ADR 0011). Of the transport
-    it uses ``get_extra_info("peername")``, ``set_write_buffer_limits``, ``write``, ``close``,
-    ``abort``, ``can_write_eof``, ``write_eof``, ``pause_reading`` and ``resume_reading``, so that
-    whatever has these can stand between it and the socket.
-
-    There may be very many that do nothing: parts that only a connection with messages needs are
-    made at their first use.
+    It inherits from nothing: event loops ask a protocol for its methods only (ADR 0011). Of the
+    transport it uses ``get_extra_info("peername")``, ``set_write_buffer_limits``, ``write``,
+    ``close``, ``abort``, ``can_write_eof``, ``write_eof``, ``pause_reading``, ``resume_reading``:
+    whatever has these can stand between it and the socket. There may be very many that do nothing,
+    so parts that only messages need are made at their first use.
     """
 
     __slots__ = (
@@ -95,8 +90,7 @@ class Connection:
         # 4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes
         self.level = 4
         self.explains = True  # the client wants reason strings [MQTT-3.1.2-29]
-        # What is to be written; not empty means that somebody will call ``flush``.
-        self.out: list[Chunk] = []
+        self.out: list[Chunk] = []  # not empty means that somebody will call ``flush``
         self.queued_bytes = self.max_queued_bytes = 0
         self.max_packet_bytes = UNLIMITED_PACKET_BYTES
         self.receive_maximum = core.settings.receive_maximum
@@ -117,11 +111,8 @@ class Connection:
         self.drained_bytes = 0  # what may still come after the end
         self._received: Packets | None = None
         self._sent: Packets | None = None
-        # Packets that are no message and acknowledge none, both ways (``stats.packets_of``).
-        self.tally = 0
+        self.tally = 0  # the other packets, both ways (``stats.packets_of``)
         self.sent0 = 0  # QoS 0 PUBLISHes sent (not counted in ``sent``)
-
-    # -- parts made at their first use -------------------------------------------------------------
 
     @property
     def received(self) -> Packets:
@@ -312,24 +303,10 @@ class Connection:
 
     def flush(self) -> None:
         """Write what is in the outbox, as far as the transport takes it."""
-        transport, out = self.transport, self.out
-        if transport is None or self.write_paused or not out:
-            return
-        if self.queued_bytes <= WRITE_BYTES:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            out.clear()
-            self._wrote(self.queued_bytes)
-            transport.write(data)
-            return
-        while out and not self.write_paused:
-            piece = take(out, WRITE_BYTES)
-            self._wrote(len(piece))
-            transport.write(piece)
-
-    def _wrote(self, size: int) -> None:
-        self.queued_bytes -= size
-        self.bytes_sent += size
-        self._core.stats.bytes_sent += size
+        if self.transport is not None and self.out and not self.write_paused:
+            size = write(self, self.transport)
+            self.bytes_sent += size
+            self._core.stats.bytes_sent += size
 
     # -- waiting and closing -----------------------------------------------------------------------
 
