@@ -153,7 +153,7 @@ class Connection:
         shown = f"[{self.host}]" if ":" in self.host else self.host
         self.address = f"{shown}:{peer[1]}"
         core = self._core
-        if not core.handshake.admits(self):
+        if not core.entrance.admits(self):
             self.state = CLOSED
             stream.abort()
             return

@@ -16,6 +16,7 @@ from broker_runtime.broker.client import Session
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.connection import Connection
 from broker_runtime.broker.counters import Counters
+from broker_runtime.broker.entrance import Entrance
 from broker_runtime.broker.events import EventLog
 from broker_runtime.broker.fan_out import FanOut
 from broker_runtime.broker.half_received import HalfReceived
@@ -105,6 +106,7 @@ class Core:
         self.sessions = Sessions(self)
         self.catch_up = CatchUp(self)
         self.shared = SharedGroups(self)
+        self.entrance = Entrance(self)
         self.handshake = Handshake(self)
         self.announcements = Announcements(self)
         self.events.announce = self.announcements.note

@@ -60,26 +60,14 @@ class Handshake:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._undecided: set[Connection] = set()
         self._requests: dict[Connection, Request] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._takeovers: dict[str, deque[float]] = {}
         self._delayed: dict[str, Request] = {}
 
-    # -- before the CONNECT ------------------------------------------------------------------------
-
-    def admits(self, link: Connection) -> bool:
-        """Whether one more connection may stand there without a CONNECT (E1)."""
-        core = self._core
-        if core.is_stopping or len(self._undecided) >= core.settings.max_handshakes:
-            core.stats.connect_throttled += 1
-            return False
-        self._undecided.add(link)
-        return True
-
     def forget(self, link: Connection) -> None:
         """The connection was decided, or is gone."""
-        self._undecided.discard(link)
+        self._core.entrance.undecided.discard(link)
         request = self._requests.pop(link, None)
         if request is not None:
             client_id = request.terms.client_id
@@ -381,7 +369,7 @@ class Handshake:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for link in list(self._undecided):
+        for link in list(self._core.entrance.undecided):
             self.refuse(link, ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping")
 
 

@@ -175,6 +175,13 @@ TABLE: tuple[Option, ...] = (
         low=1,
     ),
     Option(
+        "accept-rate",
+        "number",
+        _QUOTAS,
+        "connections per second that are let in, twice as many in a burst; 0 is no limit",
+        "broker",
+    ),
+    Option(
         "retained-max-messages", "number", _QUOTAS, "retained messages", "broker", high=100_000_000
     ),
     Option(
@@ -310,6 +317,15 @@ TABLE: tuple[Option, ...] = (
         "QoS 1 and 2 messages waiting in memory for room in the window of one client",
         "broker",
         low=1,
+    ),
+    Option(
+        "half-received-max-bytes",
+        "number",
+        _MEMORY,
+        "packets of all clients that came in part; beyond it those that keep the most are ended",
+        "broker",
+        low=_MB,
+        high=16 * _GB,
     ),
     Option(
         "unstored-max-bytes",

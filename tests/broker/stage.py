@@ -54,6 +54,7 @@ class FakeTransport(asyncio.Transport):
         self.is_open = True
         self.reading = True
         self.stuck = False
+        self.slow_to_close = False
         self.unread = 0
 
     def write(self, data):
@@ -79,7 +80,7 @@ class FakeTransport(asyncio.Transport):
 
     def write_eof(self):
         """A client that reads sees the end and closes."""
-        if not self.stuck:
+        if not self.stuck and not self.slow_to_close:
             self.close()
 
     def is_closing(self):

@@ -260,3 +260,59 @@ async def test_repeated_refusals_make_few_events(stage):
     for _ in range(30):
         await ben.publish("$SYS/x")
     assert stage.event_names("ben").count("denied") == 1
+
+
+async def test_new_connections_come_in_no_faster_than_the_accept_rate__E1():
+    stage = await Stage(settings=BrokerSettings(allow_anonymous=True, accept_rate=2)).start()
+    came = [stage.connection() for _ in range(6)]
+    await settle()
+    assert [peer.is_open for peer in came] == [True] * 4 + [False] * 2, "two seconds at once"
+    assert stage.count("dropped_accept_rate") == 2
+    assert stage.count("connect_throttled") == 2
+    await stage.pass_time(1)
+    assert [stage.connection().is_open for _ in range(2)] == [True, True]
+    await stage.stop()
+
+
+async def test_packets_that_come_in_part_are_bounded_together__P05():
+    settings = BrokerSettings(allow_anonymous=True, half_received_max_bytes=100_000)
+    stage = await Stage(settings=settings).start()
+    hoarders = [await stage.client(f"h{n}", version=5) for n in range(4)]
+    small = await stage.client("small")
+    begun = encode(p.Publish(topic="a", payload=b"x" * 500_000), 5)
+    await small.raw(encode(p.Publish(topic="a", payload=b"y" * 2_000), 4)[:1_000])
+    for size in (20_000, 10_000):
+        for hoarder in hoarders:
+            await hoarder.raw(begun[:size] if size == 20_000 else begun[20_000:30_000])
+    open_hoarders = [peer for peer in hoarders if peer.is_open]
+    assert len(open_hoarders) == 3
+    assert stage.count("dropped_half_received") == 1
+    closed = next(peer for peer in hoarders if not peer.is_open)
+    assert closed.goodbye() == R.QUOTA_EXCEEDED
+    assert small.is_open
+    for peer in (*hoarders, small):
+        await peer.vanish()
+    assert stage.broker._core.half_received.total_bytes == 0
+    await stage.stop()
+
+
+async def test_a_client_that_still_sends_can_read_why_it_was_ended(stage):
+    """Closed with unread input the kernel would reset the connection, the DISCONNECT lost."""
+    anna = await stage.client("anna", version=5)
+    anna.transport.slow_to_close = True
+    await anna.raw(encode(p.Publish(topic="a", payload=b""), 5) + b"\x00\x00" + b"more")
+    assert anna.goodbye() == R.MALFORMED_PACKET
+    assert anna.is_open, "half closed: the client may read it and close"
+    await anna.raw(b"x" * 1_000_000)
+    assert anna.is_open
+    await anna.raw(b"x" * 100_000)
+    assert not anna.is_open, "it has sent more than its share"
+
+
+async def test_a_client_that_does_not_close_is_cut_off(stage):
+    anna = await stage.client("anna", version=5)
+    anna.transport.slow_to_close = True
+    await stage.kick("anna")
+    assert anna.is_open
+    await stage.pass_time(6)
+    assert not anna.is_open
