@@ -26,7 +26,7 @@ cover: ## which lines no test reaches (not those in the browser)
 	.venv/bin/coverage report
 bench: ## measure against Mosquitto and amqtt: medians of 5, about an hour
 	$(RUN) setup tests
-	.venv/bin/python -m tests.bench --brokers mosquitto,amqtt,uvloop,asyncio --json .signalbox/bench/last.json
+	.venv/bin/python -m tests.bench --brokers mosquitto,amqtt,asyncio,uvloop,compiled --json .signalbox/bench/last.json
 conformance: ## run suites that others wrote against the broker (fetches them; MIRROR=DIR of clones)
 	$(RUN) setup tests
 	.venv/bin/python -m tests.suites $(if $(MIRROR),--mirror $(MIRROR))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.start import Failed, Start
 
-VERSION = "0.11.3"
+VERSION = "0.12.1"
 INSTALL_S = 180
 PROGRAM = """
 import asyncio, logging, sys

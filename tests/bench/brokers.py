@@ -80,13 +80,14 @@ def mosquitto(start: Start) -> list[str]:
     return [program, "-c", str(config)]
 
 
-def _ours(name: str, title: str, loop: str) -> Broker:
+def _ours(name: str, title: str, loop: str, *, compiled: bool = False) -> Broker:
     return Broker(
         name,
         title,
-        lambda start: ours.command(start, loop),
+        lambda start: ours.command(start, loop, compiled=compiled),
         ours.configure,
         is_ours=True,
+        is_compiled=compiled,
     )
 
 
@@ -95,9 +96,10 @@ BROKERS = {
     broker.name: broker
     for broker in (
         Broker(MOSQUITTO, "Mosquitto", mosquitto),
-        _ours("uvloop", "Signalbox, uvloop", "uvloop"),
-        _ours("asyncio", "Signalbox, asyncio", "asyncio"),
         Broker("amqtt", "amqtt", amqtt.command),
+        _ours("asyncio", "Signalbox, asyncio", "asyncio"),
+        _ours("uvloop", "Signalbox, uvloop", "uvloop"),
+        _ours("compiled", "Signalbox, uvloop, compiled", "uvloop", compiled=True),
     )
 }
 

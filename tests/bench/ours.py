@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from broker_runtime.contract.configuration import (
     ClusterSection,
@@ -21,6 +24,7 @@ from broker_runtime.contract.configuration import (
 from clusters.gateway import NodeGateway, NodeRefused, NodeUnreachable
 from tests.bench.start import Failed, Start, free_port
 
+ROOT = Path(__file__).parents[2]
 CLUSTER = "mqtt-bench000"
 CLOSED_AREAS = 7
 NEVER_REACHED = 1_000_000_000
@@ -29,19 +33,34 @@ MANY = 1_000_000
 CONFIGURE_S = 10.0
 
 
-def command(start: Start, loop: str) -> list[str]:
+def command(start: Start, loop: str, *, compiled: bool = False) -> list[str]:
     """The node's command line; its token and control port lie in the folder."""
     control, token = free_port(), start.folder / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
     (start.folder / "control-port").write_text(str(control))
+    runtime = compiled_runtime(start.cache) if compiled else ROOT
     profiled = ["-m", "cProfile", "-o", str(start.profile)] if start.profile else []
     return [
-        *(sys.executable, *profiled, "-m", "tests.bench.anonymous_node"),
+        *("/usr/bin/env", f"PYTHONPATH={runtime}{os.pathsep}{ROOT}", sys.executable, "-P"),
+        *(*profiled, "-m", "tests.bench.anonymous_node"),
         *("--data", str(start.folder / "node"), "--loop", loop, "--log-level", "warning"),
         *("--cluster-id", CLUSTER, "--node-id", f"{CLUSTER}-n0"),
         *("--control", f"127.0.0.1:{control}", "--token-file", str(token)),
     ]
+
+
+def compiled_runtime(cache: Path) -> Path:
+    """The folder of the runtime with a compiled engine; made the first time.
+
+    Raises:
+        Failed: it cannot be compiled.
+    """
+    build = [sys.executable, "-m", "broker_runtime.compilation", str(cache / "compiled")]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"the engine was not compiled: {done.stderr.strip()[-300:]}")
+    return Path(done.stdout.strip())
 
 
 def configure(start: Start) -> None:
