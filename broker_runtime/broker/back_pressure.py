@@ -27,9 +27,14 @@ class BackPressure:
         """A message was given to the store."""
         self._unstored_bytes += payload_bytes + RECORD_BYTES
 
-    def stored(self, payload_bytes: int) -> None:
-        """The store confirmed or refused it: publishers that wait may go on."""
-        self._unstored_bytes -= payload_bytes + RECORD_BYTES
+    @property
+    def is_full(self) -> bool:
+        """Whether the store is so far behind that publishers are not read from."""
+        return self._unstored_bytes > self._core.settings.unstored_max_bytes
+
+    def stored(self, payload_bytes: int, messages: int = 1) -> None:
+        """The store confirmed or refused them: publishers that wait may go on."""
+        self._unstored_bytes -= payload_bytes + RECORD_BYTES * messages
         if self._waiting and self._unstored_bytes <= self._core.settings.unstored_max_bytes // 2:
             waiting, self._waiting = self._waiting, []
             for link in waiting:

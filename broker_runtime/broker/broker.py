@@ -175,7 +175,8 @@ class Broker:
         needed = min(core.committed_seq, core.shared.oldest_seq() - 1)
         for session in core.sessions.by_client_id.values():
             if session.durable:
-                if session.link is not None and not session.behind:
+                if session.link is not None and not session.behind and session.window.is_empty():
+                    # The others are saved, and their cursors moved, whenever something changes.
                     session.progress.position = max(session.progress.position, core.committed_seq)
                     session.progress.advance(session.window)
                 needed = min(needed, session.progress.cursor)

@@ -82,8 +82,8 @@ class CatchUp:
             if message.seq > progress.position:
                 progress.position = message.seq
                 self._offer(session, link, message)
-        if len(batch) < limit:
-            # Everything committed before the read was in it, or is not kept any more.
+        if not batch:
+            # Everything committed before the read was seen, or is not kept any more.
             progress.position = max(progress.position, target)
             self._missing(session)
             if session.missed_seq <= progress.position:
@@ -98,13 +98,15 @@ class CatchUp:
         if packet_ids is not None:
             self._send_again(session, link, message, packet_ids)
             return
-        if message.seq in session.progress.settled:
+        if session.progress.is_done(message.seq):
             return
         delivery = self._match(session, message)
         if delivery is None or not min(message.qos, delivery.qos):
+            session.progress.owed.discard(message.seq)
             return
         qos = min(message.qos, delivery.qos)
         if self._core.rights_of(session).refuses_delivery(message.topic, qos=delivery.qos):
+            session.progress.owed.discard(message.seq)
             sending.drop(message.seq, session, qos, "not_authorized")  # SECURITY S6
             return
         outgoing = sending.parts(
@@ -152,12 +154,21 @@ class CatchUp:
     def _missing(self, session: Session) -> None:
         """What was in flight and is not in the log any more has expired (F10)."""
         resumed, session.resumed = session.resumed, {}
+        self._forget_owed(session)
         for seq, packet_ids in resumed.items():
             for packet_id in packet_ids:
                 outgoing = session.window.inflight.get(packet_id)
                 if outgoing is not None and outgoing.message is None:
                     del session.window.inflight[packet_id]
                     self._core.sending.drop(seq, session, outgoing.qos, "expired")
+
+    def _forget_owed(self, session: Session) -> None:
+        """What was to be offered anew, does not wait, and is not in the log: it has expired."""
+        owed = session.progress.owed
+        if owed:
+            for seq in owed.difference([o.seq for o in session.window.pending]):
+                owed.discard(seq)
+                self._core.sending.drop(seq, session, 1, "expired")
 
 
 def options_of(record: SubscriptionRecord) -> SubscriptionOptions:

@@ -17,7 +17,7 @@ from broker_runtime.codec.framing import ReceiveBuffer
 from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import OutboundAliases, TopicAliases
-from broker_runtime.session.inbound import OrderedAnswers
+from broker_runtime.session.inbound import Answers, OrderedAnswers
 from broker_runtime.session.negotiation import UNLIMITED_PACKET_BYTES
 from broker_runtime.session.outbox import Chunk
 
@@ -295,9 +295,9 @@ class Connection:
             self.tally = tallied(self.tally, packet_type)
         self._core.stats.packets_received[packet_type << 2 | qos] += 1
 
-    def answer_in_order(self, slot: list[bytes], answer: bytes) -> None:
+    def answer_in_order(self, place: Answers, answer: bytes) -> None:
         """Send an acknowledgement as soon as those before it are sent."""
-        for ready in self.answers.fill(slot, answer):
+        for ready in self.answers.fill(place, answer):
             if self.state == LIVE:
                 self.send(ready)
 

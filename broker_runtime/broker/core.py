@@ -16,6 +16,7 @@ from broker_runtime.broker.client import Session
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.connection import Connection
 from broker_runtime.broker.counters import Counters
+from broker_runtime.broker.durable_path import DurablePath
 from broker_runtime.broker.entrance import Entrance
 from broker_runtime.broker.events import EventLog
 from broker_runtime.broker.fan_out import FanOut
@@ -101,6 +102,7 @@ class Core:
         self.sending = Sending(self)
         self.fan_out = FanOut(self)
         self.publishing = Publishing(self)
+        self.durable_path = DurablePath(self)
         self.subscribing = Subscribing(self)
         self.persistence = Persistence(self)
         self.sessions = Sessions(self)

@@ -89,12 +89,16 @@ class FanOut:
         return sent
 
     def logged(
-        self, message: StoredMessage, plan: Plan, publisher: Session | None, groups: Groups
+        self,
+        message: StoredMessage,
+        deliveries: list[Delivery[Session]],
+        publisher: Session | None,
+        groups: Groups,
     ) -> None:
         """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
         sent: list[tuple[str, int]] = []
         encoded: dict[tuple[int, int], Outgoing] = {}
-        for delivery in plan.logged:
+        for delivery in deliveries:
             chosen = for_publisher(delivery, publisher)
             if chosen is None or chosen.subscriber.ended:
                 continue
@@ -104,6 +108,20 @@ class FanOut:
                 self._one(message, chosen, None, sent)
         for group in groups:
             self._core.shared.deliver(message, group, sent)
+        self._tell_sent(message, sent)
+
+    def logged_to(
+        self, message: StoredMessage, session: Session, ready: tuple[int, Outgoing]
+    ) -> None:
+        """The same for one plain subscriber of a QoS 1 message, encoded for ``ready[0]``."""
+        if session.ended:
+            return
+        sent: list[tuple[str, int]] = []
+        delivery = Delivery(session, 1, False, False, (), None)
+        self._to_durable(message, delivery, {(ready[0], 1): ready[1]}, sent)
+        self._tell_sent(message, sent)
+
+    def _tell_sent(self, message: StoredMessage, sent: list[tuple[str, int]]) -> None:
         at_ms = self._core.now_ms()
         for client_id, qos in sent:
             self._core.journal.step(message.seq, client_id, "PUBLISH", qos, "success", at_ms)

@@ -195,7 +195,7 @@ def _publish_1(  # noqa: C901, PLR0915
         To how many it was passed on here; -1: it is not such a message, nothing was done.
     """
     session = publisher.owner
-    if end - start < 4 or end - start > core.weight_bytes or len(publisher.answers):
+    if end - start < 4 or end - start > core.weight_bytes:
         return -1
     name_end = start + 2 + (buffer[start] << 8 | buffer[start + 1])
     entry = session.cache.get(buffer[start + 2 : name_end])
@@ -209,7 +209,11 @@ def _publish_1(  # noqa: C901, PLR0915
     ):
         return -1
     plan = entry.plan
-    if plan.logged or plan.shared:
+    if plan.logged:
+        return core.durable_path.publish_1(
+            publisher, buffer, position, name_end, end, now_us, entry
+        )
+    if plan.shared or len(publisher.answers):
         return -1
     if publisher.version == 5:
         if payload_start >= end or buffer[payload_start]:
@@ -293,7 +297,9 @@ def _acknowledged(core: Core, link: Connection, packet_id: int, now_ms: int) -> 
         return  # late, after a reconnect: harmless
     del window.inflight[packet_id]
     core.journal.step(outgoing.seq, session.client_id, "PUBACK", 1, "success", now_ms)
-    if session.durable or outgoing.shared:
+    if outgoing.shared:
         core.sending.settle(session, outgoing)
+    elif session.durable and not session.dirty:
+        core.persistence.mark(session)
     if window.pending or session.behind or session.retained_requests:
         core.sending.pump(session)

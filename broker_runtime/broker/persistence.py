@@ -107,6 +107,7 @@ class Persistence:
             for i, o in window.inflight.items()
         ]
         inflight += [Inflight(i, seq, 2, True) for i, seq in window.released.items()]
+        inflight += [Inflight(0, seq, 1) for seq in progress.owed]
         return SessionRecord(
             client_id=session.client_id,
             username=session.username,
@@ -124,7 +125,7 @@ class Persistence:
             will=session.will,
             cursor=progress.cursor,
             inflight=inflight,
-            settled=sorted(progress.settled),
+            offered=progress.offered,
             doubtful_seq=session.doubtful_seq if session.doubtful_seq > progress.cursor else 0,
             retained_done=sorted(session.retained_done),
         )

@@ -47,15 +47,18 @@ class Plan:
 
     ``fast[qos]``: sessions that get the same bytes, at that QoS, without going through the log.
     ``slow[qos]``: the others that need no log. ``logged``: durable sessions that must get QoS 1
-    and 2 through the log. ``names[qos]``: (client id, QoS) of ``fast[qos]``, for the journal.
+    and 2 through the log; ``alike``: those of them that get QoS 1 as it came, ``unlike`` the
+    others. ``names[qos]``: (client id, QoS) of ``fast[qos]``, for the journal.
     """
 
-    __slots__ = ("fast", "logged", "names", "route", "shared", "slow")
+    __slots__ = ("alike", "fast", "logged", "names", "route", "shared", "slow", "unlike")
 
     def __init__(self, route: Route[Session], deliveries: list[Delivery[Session]]) -> None:
         self.route = route
         self.shared: list[SharedGroup[Session]] = route.shared
         self.logged = [d for d in deliveries if d.qos and d.subscriber.durable]
+        self.alike = [d.subscriber for d in self.logged if _is_plain(d)]
+        self.unlike = [d for d in self.logged if not _is_plain(d)]
         plain = [d for d in deliveries if _is_plain(d)]
         fast = [plain] + [
             [d for d in plain if d.qos >= qos and not d.subscriber.durable] for qos in (1, 2)

@@ -63,6 +63,7 @@ class Publication:
         core.fan_out.hand_out(message, self._plan, self._publisher, spared=self._groups)
         if self._is_logged:
             self._submit()
+            core.durable_path.submit()
             self._owe()
             core.store.append(message, self._stored)
         self._retain()
@@ -74,6 +75,7 @@ class Publication:
         assert publisher is not None, "only a client's message is released"
         core.fan_out.hand_out(message, self._plan, publisher, spared=self._groups)
         self._submit()
+        core.durable_path.submit()
         self._owe()
         core.store.release_received(
             publisher.client_id,
@@ -114,7 +116,7 @@ class Publication:
                 message.seq, message.client_id, "DROP", message.qos, "not_stored", core.now_ms()
             )
         elif self._is_logged:
-            core.fan_out.logged(message, self._plan, self._publisher, self._groups)
+            core.fan_out.logged(message, self._plan.logged, self._publisher, self._groups)
             core.committed_seq = message.seq
         self._confirmed(error)
 

@@ -249,19 +249,19 @@ class Publishing:
             reason = 0 if plan.reaches_anybody() else ReasonCode.NO_MATCHING_SUBSCRIBERS
             self._answer(link, PUBACK, packet_id, reason)
             return
-        slot = link.answers.reserve()
+        place = link.answers.reserve()
         link.count_sent(PUBACK)
 
         def finish(error: Exception | None, reached: bool) -> None:
             if error is not None:
-                self._not_kept(link, error)
+                self.not_kept(link, error)
                 return
             reason = 0 if reached else ReasonCode.NO_MATCHING_SUBSCRIBERS
-            link.answer_in_order(slot, encode_ack(PUBACK, packet_id, reason, link.version))
+            link.answer_in_order(place, encode_ack(PUBACK, packet_id, reason, link.version))
 
         self.publish(message, plan, link.owner, finish)
 
-    def _not_kept(self, link: Connection, error: Exception) -> None:
+    def not_kept(self, link: Connection, error: Exception) -> None:
         """Never acknowledge what is not kept; what the client sent after it must not overtake its
         resend, so the connection ends (CLUSTERING 3.4)."""
         link.close(ReasonCode.QUOTA_EXCEEDED, f"a message cannot be stored: {error}")
@@ -275,7 +275,7 @@ class Publishing:
         if not session.durable:
             self._answer(link, PUBREC, packet_id, 0)
             return
-        slot = link.answers.reserve()
+        place = link.answers.reserve()
         link.unanswered.add(packet_id)
         link.count_sent(PUBREC)
 
@@ -283,9 +283,9 @@ class Publishing:
             link.unanswered.discard(packet_id)
             if error is not None:
                 session.received.release(packet_id)
-                self._not_kept(link, error)
+                self.not_kept(link, error)
             else:
-                link.answer_in_order(slot, encode_ack(PUBREC, packet_id, 0, link.version))
+                link.answer_in_order(place, encode_ack(PUBREC, packet_id, 0, link.version))
 
         self._core.store.put_received(session.client_id, session.epoch, packet_id, message, done)
 
@@ -315,7 +315,7 @@ class Publishing:
         def finish(error: Exception | None, reached: bool) -> None:
             if error is not None:
                 session.received.keep(packet_id, message, len(message.payload))
-                self._not_kept(link, error)
+                self.not_kept(link, error)
             elif session.link is link:
                 self._complete(link, packet_id, 0)
 
@@ -343,7 +343,7 @@ class Publishing:
 
         def done(error: Exception | None) -> None:
             if error is not None:
-                self._not_kept(link, error)
+                self.not_kept(link, error)
             else:
                 self._complete(link, packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
 

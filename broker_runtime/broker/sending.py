@@ -192,6 +192,8 @@ class Sending:
         """Give it a packet id and send it; False when this client cannot get it at all."""
         if session.durable:
             self._core.persistence.mark(session)
+            if session.progress.owed:
+                session.progress.owed.discard(outgoing.seq)
         message = outgoing.message
         if message is not None and message.expires_ms is not None:
             if message.expires_ms <= self._core.now_ms():  # [MQTT-3.3.2-5]
@@ -288,11 +290,8 @@ class Sending:
         if outgoing.shared:
             self._core.shared.settled(outgoing)
         if session.durable:
-            if outgoing.pinned:
-                if outgoing.qos == 2 and session.retained_requests:
-                    session.has_retained(outgoing.seq)
-            elif not outgoing.shared:
-                session.progress.settle(outgoing.seq)
+            if outgoing.pinned and outgoing.qos == 2 and session.retained_requests:
+                session.has_retained(outgoing.seq)
             self._core.persistence.mark(session)
 
     def drop(self, seq: int, session: Session, qos: int, reason: str) -> None:

@@ -77,10 +77,12 @@ class Sessions:
         session.subscriptions = dict(record.subscriptions)
         session.will = record.will
         session.progress = Progress(record.cursor)
-        session.progress.settled = set(record.settled)
+        session.progress.offered = record.offered
         for entry in record.inflight:
             if entry.released:
                 session.window.released[entry.packet_id] = entry.seq
+            elif not entry.packet_id:
+                session.progress.owe(entry.seq)
             else:
                 session.window.inflight[entry.packet_id] = _placeholder(
                     entry.seq, entry.qos, entry.source
@@ -161,6 +163,7 @@ class Sessions:
                 return
             if outgoing.qos == 1 and not outgoing.pinned and not outgoing.shared:
                 del window.inflight[packet_id]
+                session.progress.owe(outgoing.seq)
                 session.doubtful_seq = max(session.doubtful_seq, outgoing.seq)
                 surplus -= 1
 

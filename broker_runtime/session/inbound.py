@@ -7,37 +7,78 @@ from typing import Generic, TypeVar
 
 M = TypeVar("M")
 
-_NO_SLOTS: deque[list[bytes]] = deque()
-"""Stands in for the slots of a connection that has none: an empty deque takes 760 bytes."""
+
+class Answers:
+    """A place in the order of the acknowledgements of a connection, for one PUBLISH or for many
+    that become durable together. ``batch`` names those (0: one alone)."""
+
+    __slots__ = ("batch", "count", "is_ready", "packets")
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.count = 0
+        self.packets: list[bytes] = []
+        self.is_ready = False
+
+
+_NO_PLACES: deque[Answers] = deque()
+"""Stands in for the places of a connection that has none: an empty deque takes 760 bytes."""
 
 
 class OrderedAnswers:
     """Acknowledgements leave in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3], although
-    some messages become durable later than others."""
+    some messages become durable later than others.
 
-    __slots__ = ("_slots",)
+    ``count``: PUBLISHes that await an answer that is not sent yet.
+    """
+
+    __slots__ = ("_places", "count")
 
     def __init__(self) -> None:
-        self._slots = _NO_SLOTS
+        self._places = _NO_PLACES
+        self.count = 0
 
     def __len__(self) -> int:
         """How many PUBLISHes await an answer that is not sent yet."""
-        return len(self._slots)
+        return self.count
 
-    def reserve(self) -> list[bytes]:
-        """A place in the order, to be filled by ``fill``."""
-        slot: list[bytes] = []
-        if self._slots is _NO_SLOTS:
-            self._slots = deque()
-        self._slots.append(slot)
-        return slot
+    def reserve(self) -> Answers:
+        """A place in the order for one PUBLISH, to be filled by ``fill``."""
+        place = Answers(0)
+        place.count = 1
+        self.count += 1
+        self._append(place)
+        return place
 
-    def fill(self, slot: list[bytes], answer: bytes) -> list[bytes]:
+    def _append(self, place: Answers) -> None:
+        if self._places is _NO_PLACES:
+            self._places = deque()
+        self._places.append(place)
+
+    def newest(self) -> Answers | None:
+        """The last place in the order."""
+        return self._places[-1] if self._places else None
+
+    def reserve_batch(self, batch: int) -> Answers:
+        """A place for many: the caller adds packets and counts, here and there, and ``complete``
+        ends it."""
+        place = Answers(batch)
+        self._append(place)
+        return place
+
+    def fill(self, place: Answers, answer: bytes) -> list[bytes]:
         """Fill a place; returns the answers that may be sent now, in order."""
-        slot.append(answer)
+        place.packets.append(answer)
+        return self.complete(place)
+
+    def complete(self, place: Answers) -> list[bytes]:
+        """Everything of a place is durable; returns the answers that may be sent now, in order."""
+        place.is_ready = True
         ready: list[bytes] = []
-        while self._slots and self._slots[0]:
-            ready += self._slots.popleft()
+        while self._places and self._places[0].is_ready:
+            first = self._places.popleft()
+            self.count -= first.count
+            ready += first.packets
         return ready
 
 

@@ -15,8 +15,8 @@ MAX_PACKET_ID = 65_535
 _NOTHING_WAITS: deque[Outgoing] = deque()
 """Stands in every window until its first message waits: an empty deque takes 760 bytes. Nobody
 but ``Window.wait`` adds to ``pending``."""
-_NOTHING_SETTLED: set[int] = set()
-"""The same for ``Progress.settle``."""
+_NOTHING_OWED: set[int] = set()
+"""The same; only ``Progress.owe`` adds to it."""
 
 
 class Window:
@@ -38,6 +38,10 @@ class Window:
         self.pending_bytes = 0
         self.next_id = 1
         """Where the search for a free packet id begins."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing is on its way and nothing waits."""
+        return not (self.inflight or self.pending)
 
     def has_room(self) -> bool:
         """Whether one more may be sent."""
@@ -108,31 +112,43 @@ class Window:
 class Progress:
     """How far a durable session has come in the log of messages.
 
-    ``position``: messages up to it were offered to the session. ``settled``: acknowledged ones
-    above the cursor. ``cursor`` is what the store keeps: everything up to it is done with.
+    ``position``: how far the log was read for the session, or passed by live. ``offered``: what it
+    was given at most, also by earlier connections: a message up to it that is neither in flight
+    nor ``owed`` is done with. ``owed``: messages up to it that must be offered anew. ``cursor``:
+    everything up to it is done with, the log may forget it.
     """
 
-    __slots__ = ("cursor", "position", "settled")
+    __slots__ = ("cursor", "offered", "owed", "position")
 
     def __init__(self, cursor: int) -> None:
         self.cursor = cursor
         self.position = cursor
-        self.settled = _NOTHING_SETTLED
+        self.offered = cursor
+        self.owed = _NOTHING_OWED
 
-    def settle(self, seq: int) -> None:
-        """A message of the log was acknowledged or dropped for good."""
-        if seq > self.cursor:
-            if self.settled is _NOTHING_SETTLED:
-                self.settled = set()
-            self.settled.add(seq)
+    def owe(self, seq: int) -> None:
+        """A message that was offered must be offered anew."""
+        if self.owed is _NOTHING_OWED:
+            self.owed = set()
+        self.owed.add(seq)
+
+    def is_done(self, seq: int) -> bool:
+        """Whether a message that is not in flight needs not be offered (any more)."""
+        return seq <= self.offered and seq not in self.owed
 
     def advance(self, window: Window) -> None:
-        """Move the cursor to just before the oldest message that is not done with.
+        """Work out ``offered`` and ``cursor``; linear in the window, so done when a record is
+        made, never per message.
 
-        A released QoS 2 message does not hold it back: its PUBREL needs only the packet id.
+        A message that only waits was not offered: after a crash nobody would know of it. A
+        released QoS 2 message does not hold the cursor back: its PUBREL needs only the packet id.
         """
-        waiting = [o.seq for o in window.inflight.values() if not (o.pinned or o.shared)]
-        waiting += [o.seq for o in window.pending if not (o.pinned or o.shared)]
-        self.cursor = max(self.cursor, min(self.position, min(waiting, default=2**63) - 1))
-        if self.settled:
-            self.settled = {seq for seq in self.settled if seq > self.cursor}
+        offered = self.position
+        for outgoing in window.pending:
+            if not (outgoing.pinned or outgoing.shared or outgoing.seq in self.owed):
+                offered = min(offered, outgoing.seq - 1)
+                break
+        self.offered = max(self.offered, offered)
+        open_seqs = [o.seq for o in window.inflight.values() if not (o.pinned or o.shared)]
+        oldest = min(min(open_seqs, default=2**63), min(self.owed, default=2**63))
+        self.cursor = max(self.cursor, min(self.offered, oldest - 1))

@@ -19,6 +19,8 @@ from broker_runtime.storage.base import (
 )
 from broker_runtime.storage.records import decode_session, encode_session
 
+PAGE_BYTES = 4 * 1024 * 1024
+
 _seq = attrgetter("seq")
 
 
@@ -96,13 +98,19 @@ class MemoryStore:
 
     def append(self, message: StoredMessage, done: Done) -> None:
         """See ``base.MessageStore.append``."""
+        self.append_all([message], done)
+
+    def append_all(self, messages: list[StoredMessage], done: Done) -> None:
+        """See ``base.MessageStore.append_all``."""
         if not self._may_write(done):
             return
-        if self._log and message.seq <= self._log[-1].seq:
-            last = self._log[-1].seq
-            self._settle(done, StorageError(f"cannot be kept: {message.seq} is not after {last}"))
+        last = self._log[-1].seq if self._log else -1
+        if messages[0].seq <= last:
+            error = StorageError(f"cannot be kept: {messages[0].seq} is not after {last}")
+            self._settle(done, error)
             return
-        self._add_to_log(message)
+        for message in messages:
+            self._add_to_log(message)
         self._settle(done, None)
 
     def owe(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
@@ -133,7 +141,14 @@ class MemoryStore:
         if not self._is_open:
             raise Unavailable("the store is not open")
         start = bisect_right(self._log, after_seq, key=_seq)
-        return self._log[start : start + limit]
+        page: list[StoredMessage] = []
+        size_bytes = 0
+        for message in self._log[start : start + limit]:
+            page.append(message)
+            size_bytes += len(message.payload)
+            if size_bytes >= PAGE_BYTES:
+                break
+        return page
 
     def trim(self, up_to_seq: int) -> None:
         """See ``base.MessageStore.trim``."""

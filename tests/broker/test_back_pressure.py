@@ -19,7 +19,7 @@ async def test_a_client_before_mqtt_5_that_is_far_ahead_is_not_read_from(held):
     await ben.send(*packets)
     assert ben.is_open
     assert not ben.transport.reading
-    assert len(held.store.waiting) == 1_000
+    assert len(ben.protocol.answers) == 1_000
     while held.store.waiting:
         await held.store.commit()
     assert [a.packet_id for a in ben.take(p.Ack)] == list(range(1, 1_501))

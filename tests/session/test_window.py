@@ -66,15 +66,45 @@ def test_the_cursor_stops_before_what_is_not_done():
     w.admit(outgoing(2, pinned=True))
     progress.position = 9
     progress.advance(w)
-    assert progress.cursor == 4
+    assert (progress.cursor, progress.offered) == (4, 9)
     w.acknowledged(second)
-    progress.settle(8)
     progress.advance(w)
-    assert (progress.cursor, progress.settled) == (4, {8})
+    assert (progress.cursor, progress.offered) == (4, 9)
+    assert progress.is_done(8)
     w.acknowledged(first)
-    progress.settle(5)
     progress.advance(w)
-    assert (progress.cursor, progress.settled) == (9, set())
+    assert (progress.cursor, progress.offered) == (9, 9)
+
+
+def test_what_only_waits_was_not_offered():
+    w, progress = window(), Progress(0)
+    w.admit(outgoing(5))
+    w.wait(outgoing(7))
+    w.wait(outgoing(8))
+    progress.position = 8
+    progress.advance(w)
+    assert (progress.cursor, progress.offered) == (4, 6)
+    assert not progress.is_done(7)
+
+
+def test_what_is_owed_holds_the_cursor_until_it_is_sent():
+    w, progress = window(), Progress(0)
+    progress.position = progress.offered = 9
+    progress.owe(6)
+    progress.advance(w)
+    assert progress.cursor == 5
+    assert progress.is_done(7)
+    assert not progress.is_done(6)
+    w.wait(outgoing(6))
+    progress.advance(w)
+    assert (progress.cursor, progress.offered) == (5, 9)
+    progress.owed.discard(6)
+    packet_id = w.admit(w.next_waiting())
+    progress.advance(w)
+    assert progress.cursor == 5
+    w.acknowledged(packet_id)
+    progress.advance(w)
+    assert progress.cursor == 9
 
 
 @settings(deadline=None)
@@ -82,7 +112,7 @@ def test_the_cursor_stops_before_what_is_not_done():
     st.lists(st.tuples(st.sampled_from(["send", "ack", "wait"]), st.integers(0, 9)), max_size=60)
 )
 def test_the_cursor_never_passes_an_unfinished_message_and_never_goes_back(steps):
-    w, progress, seq, unfinished = window(60), Progress(0), 0, {}
+    w, progress, seq, unfinished, done = window(60), Progress(0), 0, {}, set()
     for action, choice in steps:
         before = progress.cursor
         if action == "send":
@@ -91,11 +121,11 @@ def test_the_cursor_never_passes_an_unfinished_message_and_never_goes_back(steps
             progress.position = seq
         elif action == "ack" and unfinished:
             packet_id = sorted(unfinished)[choice % len(unfinished)]
-            progress.settle(w.acknowledged(packet_id).seq)
+            done.add(w.acknowledged(packet_id).seq)
             del unfinished[packet_id]
         progress.advance(w)
         assert progress.cursor >= before
         assert progress.cursor < min(unfinished.values(), default=seq + 1)
-        assert all(s > progress.cursor for s in progress.settled)
+        assert all(progress.is_done(s) for s in done)
     if not unfinished:
         assert progress.cursor == progress.position

@@ -8,9 +8,15 @@ import msgspec
 
 from broker_runtime.storage.base import RETAINED, Inflight
 from broker_runtime.storage.local.store import LocalStore
-from tests.storage.samples import FIRST_SEQ, keep, message, session
+from broker_runtime.storage.records import MESSAGE_COLUMNS, message_row
+from tests.storage.samples import FIRST_SEQ, contents, keep, message, session
 
 KEY = "$share/g/plant/#"
+LOG_OF_ROWS = """CREATE TABLE log (
+    seq INTEGER PRIMARY KEY, shard INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    qos INTEGER NOT NULL, retain INTEGER NOT NULL, client_id TEXT NOT NULL, username TEXT NOT NULL,
+    address TEXT NOT NULL, stored_ms INTEGER NOT NULL, expires_ms INTEGER,
+    properties BLOB NOT NULL)"""
 
 
 async def test_a_copy_is_owed_until_it_is_settled(store):
@@ -54,13 +60,25 @@ async def test_a_store_of_schema_1_is_brought_up_to_date(tmp_path):
         progress = msgspec.msgpack.encode((FIRST_SEQ, inflight, [FIRST_SEQ + 6]))
         database.execute("UPDATE progress SET record = ?", (progress,))
         database.execute("DROP TABLE owed")
+        database.execute("DROP TABLE log")
+        database.execute(LOG_OF_ROWS)
+        database.executemany(
+            f"INSERT INTO log ({', '.join(MESSAGE_COLUMNS)}) VALUES ({', '.join('?' * 12)})",
+            [message_row(message(FIRST_SEQ + i)) for i in range(4, 8)],
+        )
         database.execute("UPDATE meta SET value = 1 WHERE key = 'schema_version'")
     database.close()
 
     await store.open()
     (record,) = store.load_sessions()
-    assert [(i.packet_id, i.source) for i in record.inflight] == [(1, RETAINED), (2, "")]
-    assert (record.settled, store.load_owed()) == ([FIRST_SEQ + 6], [])
+    assert [(i.packet_id, i.seq - FIRST_SEQ, i.source) for i in record.inflight] == [
+        (1, -5, RETAINED),
+        (2, 5, ""),
+        (0, 4, ""),
+    ]
+    assert (record.offered, store.load_owed()) == (FIRST_SEQ + 6, [])
+    found = await store.replay(0, 10)
+    assert [contents(m) for m in found] == [contents(message(FIRST_SEQ + i)) for i in range(4, 8)]
     await store.close()
 
 

@@ -10,13 +10,14 @@ import sqlite3
 from pathlib import Path
 
 from broker_runtime.storage.base import StorageError
+from broker_runtime.storage.local.blocks import LOG_TABLE
 from broker_runtime.storage.local.upgrade import OWED_TABLE, upgrade
 from broker_runtime.storage.records import MESSAGE_COLUMNS
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
-"""2: copies owed to shared groups (``upgrade`` brings 1 up to it)."""
+SCHEMA_VERSION = 3
+"""2: copies owed to shared groups; 3: the log in blocks (``upgrade`` brings older ones up)."""
 SHARDS = 1
 """Shards of the log. Stored with the data and never changed in it (CLUSTERING 3.7, point 2)."""
 
@@ -36,13 +37,12 @@ CREATE TABLE session (
     id INTEGER PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, epoch INTEGER NOT NULL,
     record BLOB NOT NULL);
 CREATE TABLE progress (session INTEGER PRIMARY KEY, record BLOB NOT NULL);
-CREATE TABLE log (seq INTEGER PRIMARY KEY, {_MESSAGE});
 CREATE TABLE retained (seq INTEGER NOT NULL, {_MESSAGE}, UNIQUE (topic));
 CREATE TABLE received (
     owner TEXT NOT NULL, packet_id INTEGER NOT NULL, seq INTEGER NOT NULL, {_MESSAGE},
     UNIQUE (owner, packet_id));
 CREATE TABLE probe (filler BLOB NOT NULL);
-{OWED_TABLE}"""
+{OWED_TABLE}{LOG_TABLE}"""
 
 _RESTORE = "restore it from a backup, or move the folder away to begin with an empty store"
 
@@ -194,7 +194,8 @@ class StoreFiles:
                 f"{self.database}: belongs to node {meta.get('node_id')}, not to {self._node_id}; "
                 "give this node the folder of its own"
             )
-        for table in ("log", "received", "retained"):
+        connection.execute("SELECT last_seq, first_seq, messages FROM log LIMIT 1")
+        for table in ("received", "retained"):
             connection.execute(f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM {table} LIMIT 1")  # noqa: S608  # our own names
 
     def _mark_used(self) -> None:

@@ -18,6 +18,7 @@ from broker_runtime.storage.base import (
     StoreHealth,
     Unavailable,
 )
+from broker_runtime.storage.local.blocks import read_page, read_some
 from broker_runtime.storage.local.faults import reason_of
 from broker_runtime.storage.local.files import StoreFiles
 from broker_runtime.storage.local.writer import Answers, Writer
@@ -43,14 +44,12 @@ from broker_runtime.storage.records import (
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ", ".join(MESSAGE_COLUMNS)
-_REPLAY = f"SELECT {_COLUMNS} FROM log WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608  # our own column names
-_ONE = f"SELECT {_COLUMNS} FROM log WHERE seq = ?"  # noqa: S608  # the same
-_RETAINED = f"SELECT {_COLUMNS} FROM retained"  # noqa: S608  # the same
+_RETAINED = f"SELECT {_COLUMNS} FROM retained"  # noqa: S608  # our own column names
 _RECEIVED = f"SELECT owner, packet_id, {_COLUMNS} FROM received ORDER BY seq"  # noqa: S608  # the same
 _SESSIONS = """SELECT session.record, progress.record FROM session
     JOIN progress ON progress.session = session.id ORDER BY session.id"""
 _LAST_SEQ = """SELECT max((SELECT value FROM meta WHERE key = 'last_seq'),
-    ifnull((SELECT max(seq) FROM log), 0), ifnull((SELECT max(seq) FROM retained), 0),
+    ifnull((SELECT max(last_seq) FROM log), 0), ifnull((SELECT max(seq) FROM retained), 0),
     ifnull((SELECT max(seq) FROM received), 0))"""
 
 
@@ -144,7 +143,13 @@ class LocalStore:
     def append(self, message: StoredMessage, done: Done) -> None:
         """See ``base.MessageStore.append``."""
         self._note_seq(message.seq)
-        self._submit(Append(message, done))
+        self._submit(Append([message], done))
+
+    def append_all(self, messages: list[StoredMessage], done: Done) -> None:
+        """See ``base.MessageStore.append_all``; it is a batch already, so it is handed over now."""
+        self._note_seq(messages[-1].seq)
+        self._submit(Append(messages, done))
+        self._hand_over()
 
     def owe(self, copies: Sequence[tuple[int, str]], done: Done | None) -> None:
         """See ``base.MessageStore.owe``."""
@@ -245,18 +250,16 @@ class LocalStore:
     def _fetch(self, seqs: tuple[int, ...]) -> list[StoredMessage]:
         assert self._reading is not None, "opened with the reader"
         try:
-            found = [self._reading.execute(_ONE, (seq,)).fetchone() for seq in sorted(set(seqs))]
+            return read_some(self._reading, seqs)
         except sqlite3.Error as error:
             raise Unavailable(f"{self._files.database}: {reason_of(error)}") from error
-        return [message_of(row) for row in found if row is not None]
 
     def _replay(self, after_seq: int, limit: int) -> list[StoredMessage]:
         assert self._reading is not None, "opened with the reader"
         try:
-            rows = self._reading.execute(_REPLAY, (after_seq, limit)).fetchall()
+            return read_page(self._reading, after_seq, limit)
         except sqlite3.Error as error:
             raise Unavailable(f"{self._files.database}: {reason_of(error)}") from error
-        return [message_of(row) for row in rows]
 
     def _select(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows read at once, before the listeners open."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from broker_runtime.storage.base import Done, StorageError, StoreHealth, Unavailable
+from broker_runtime.storage.local.blocks import LogTail, trim_some
 from broker_runtime.storage.local.faults import Fault, fault_of, reason_of
 from broker_runtime.storage.local.writes import Outcome, Trim, Write, apply_all
 
@@ -25,7 +26,7 @@ BACKLOG_WRITES = 500
 MAX_BATCH_WRITES = 20_000
 PROBE_EVERY_S = 1.0
 PROBE_BYTES = 65_536
-TRIM_ROWS = 500
+TRIM_BLOCKS = 100
 TRIM_BYTES = 16 * 1024 * 1024
 CHECKPOINT_WRITES = 5_000
 CHECKPOINT_COMMITS = 500
@@ -42,6 +43,7 @@ class Writer:
     ) -> None:
         self.health: tuple[StoreHealth, str] = (StoreHealth.OK, "")
         self._connection = connection
+        self._tail = LogTail(connection)
         self._answer = answer
         self._name = name
         self._queue: SimpleQueue[list[Write] | None] = SimpleQueue()
@@ -137,32 +139,24 @@ class Writer:
     def _transaction(self, batch: Sequence[Write]) -> list[Outcome]:
         self._committing = False
         self._connection.execute("BEGIN IMMEDIATE")
-        outcomes = apply_all(self._connection, batch)
+        outcomes = apply_all(self._connection, batch, self._tail)
         for write in batch:
             if isinstance(write, Trim):
                 self._trim_to = max(self._trim_to, write.up_to_seq)
-        trimmed_all = self._trim_step(TRIM_ROWS + 2 * len(batch)) if self._trim_to else False
+        trimmed_all = False
+        if self._trim_to:
+            trimmed_all = trim_some(
+                self._connection,
+                self._trim_to,
+                max_blocks=TRIM_BLOCKS + 2 * len(batch),
+                max_bytes=TRIM_BYTES,
+            )
         self._committing = True
         self._connection.execute("COMMIT")
+        self._tail.committed()
         if trimmed_all:
             self._trim_to = 0
         return outcomes
-
-    def _trim_step(self, max_rows: int) -> bool:
-        """Delete the oldest rows, as few as keeps the transaction short; True when none is left."""
-        rows = self._connection.execute(
-            "SELECT seq, length(payload) FROM log WHERE seq <= ? ORDER BY seq LIMIT ?",
-            (self._trim_to, max_rows),
-        ).fetchall()
-        total_bytes = taken = 0
-        for _, payload_bytes in rows:
-            total_bytes += payload_bytes
-            if taken and total_bytes > TRIM_BYTES:
-                break
-            taken += 1
-        if taken:
-            self._connection.execute("DELETE FROM log WHERE seq <= ?", (rows[taken - 1][0],))
-        return taken == len(rows) < max_rows
 
     def _after_failure(self, batch: Sequence[Write], error: Exception) -> list[Outcome]:
         fault = fault_of(error, committing=self._committing)
@@ -177,6 +171,7 @@ class Writer:
         return [Unavailable(self.health[1]) for _ in batch]
 
     def _roll_back(self) -> bool:
+        self._tail.undone()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

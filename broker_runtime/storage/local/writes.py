@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import ClassVar, cast
 
 from broker_runtime.storage.base import Done, Fenced, StoredMessage
+from broker_runtime.storage.local.blocks import LogTail
 from broker_runtime.storage.records import MESSAGE_COLUMNS, message_row
 
 Outcome = Exception | None
@@ -16,23 +16,21 @@ Outcome = Exception | None
 
 _COLUMNS = ", ".join(MESSAGE_COLUMNS)
 _MARKS = ", ".join("?" * len(MESSAGE_COLUMNS))
-_APPEND = f"INSERT INTO log ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # our own column names
-_RETAIN = f"INSERT OR REPLACE INTO retained ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # the same
+_RETAIN = f"INSERT OR REPLACE INTO retained ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # our own column names
 _RECEIVE = f"INSERT OR IGNORE INTO received (owner, packet_id, {_COLUMNS}) VALUES (?, ?, {_MARKS})"  # noqa: S608  # the same
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Add a message to the log."""
+    """Add messages to the log, all or none."""
 
     session: ClassVar[str | None] = None
-    message: StoredMessage
+    messages: list[StoredMessage]
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction."""
-        connection.execute(_APPEND, message_row(self.message))
-        return None
+        return tail.add(self.messages)
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +41,7 @@ class Owe:
     copies: Sequence[tuple[int, str]]
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction."""
         connection.executemany("INSERT OR IGNORE INTO owed (seq, key) VALUES (?, ?)", self.copies)
         return None
@@ -57,7 +55,7 @@ class SettleOwed:
     copies: Sequence[tuple[int, str]]
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction; what is not there is ignored."""
         connection.executemany("DELETE FROM owed WHERE seq = ? AND key = ?", self.copies)
         return None
@@ -71,7 +69,7 @@ class Retain:
     message: StoredMessage
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction."""
         if self.message.payload:
             connection.execute(_RETAIN, message_row(self.message))
@@ -90,7 +88,7 @@ class SaveSession:
     progress: bytes
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write what differs: a checkpoint is one look-up and one small row."""
         row = connection.execute(
             "SELECT id, epoch, record = ? FROM session WHERE client_id = ?",
@@ -125,7 +123,7 @@ class DeleteSession:
     epoch: int
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction; deleting what is not there succeeds."""
         row = connection.execute(
             "SELECT id, epoch FROM session WHERE client_id = ?", (self.session,)
@@ -150,7 +148,7 @@ class PutReceived:
     message: StoredMessage
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction; the first message of a packet id stays."""
         if (fenced := _check_lease(connection, self.session, self.epoch)) is not None:
             return fenced
@@ -168,7 +166,7 @@ class ReleaseReceived:
     log: StoredMessage | None
     done: Done | None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Write it within the open transaction; appends only what it found."""
         if (fenced := _check_lease(connection, self.session, self.epoch)) is not None:
             return fenced
@@ -176,7 +174,9 @@ class ReleaseReceived:
             "DELETE FROM received WHERE owner = ? AND packet_id = ?", (self.session, self.packet_id)
         ).rowcount
         if found and self.log is not None:
-            connection.execute(_APPEND, message_row(self.log))
+            error = tail.add((self.log,))
+            if error is not None:
+                raise error  # both or neither: the transaction is undone
         return None
 
 
@@ -188,7 +188,7 @@ class Trim:
     up_to_seq: int
     done: Done | None = None
 
-    def apply(self, connection: sqlite3.Connection) -> Outcome:
+    def apply(self, connection: sqlite3.Connection, tail: LogTail) -> Outcome:
         """Remember the sequence: when the log is empty new ones must still be greater."""
         connection.execute(
             "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'", (self.up_to_seq,)
@@ -209,24 +209,21 @@ Write = (
 )
 
 
-def apply_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Outcome]:
+def apply_all(
+    connection: sqlite3.Connection, writes: Sequence[Write], tail: LogTail
+) -> list[Outcome]:
     """Apply writes, in order, within the open transaction; one outcome for each.
 
-    A run of appends is one statement. Of several saves of one session with the same epoch only the
-    last is written: all of them share its outcome, for nothing between them can have changed the
-    lease.
+    What they append goes to the log together. Of several saves of one session with the same epoch
+    only the last is written: all of them share its outcome, for nothing between them can have
+    changed the lease.
     """
     replaced_by = _superseded(writes)
-    outcomes: list[Outcome] = []
-    for kind, run in groupby(writes, type):
-        if kind is Append:
-            rows = [message_row(append.message) for append in cast("Iterator[Append]", run)]
-            connection.executemany(_APPEND, rows)
-            outcomes.extend([None] * len(rows))
-        else:
-            for write in run:
-                skip = len(outcomes) in replaced_by
-                outcomes.append(None if skip else write.apply(connection))
+    outcomes: list[Outcome] = [
+        None if index in replaced_by else write.apply(connection, tail)
+        for index, write in enumerate(writes)
+    ]
+    tail.write(connection)
     for index in sorted(replaced_by, reverse=True):
         outcomes[index] = outcomes[replaced_by[index]]
     return outcomes
