@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from broker_runtime import standalone
 from broker_runtime.config import reference
 from broker_runtime.config.option import OptionError
 from broker_runtime.config.options import Options, parse
 from broker_runtime.logs import start_logging
 from broker_runtime.node import CannotStart, ExitCode, Node, Secrets
-from broker_runtime.passwords import PasswordFileError, load, set_password
+from broker_runtime.passwords import set_password
 
 logger = logging.getLogger("broker_runtime")
 
@@ -36,11 +37,13 @@ def main(argv: Sequence[str]) -> int:
         start_logging(options.log_level, options.log_format)
         secrets = _read_secrets(options)
         if options.check_only:
+            if options.is_standalone:
+                standalone.check(options)
             sys.stdout.write("The configuration is well.\n")
             return ExitCode.STOPPED
         with asyncio.Runner(loop_factory=_loop_factory(options.loop)) as runner:
             return runner.run(_serve(options, secrets))
-    except (OptionError, PasswordFileError) as error:
+    except standalone.FILE_ERRORS as error:
         return _fail(ExitCode.OPTIONS, str(error))
     except CannotStart as error:
         return _fail(error.exit_code, str(error))
@@ -84,7 +87,6 @@ def _read_secrets(options: Options) -> Secrets:
     return Secrets(
         control_token=_token("token-file", options.token_file),
         telemetry_token=_token("telemetry-token-file", options.telemetry_token_file),
-        users=load(options.password_file) if options.password_file else Secrets().users,
     )
 
 

@@ -12,13 +12,19 @@ from collections.abc import Callable
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def on_told_to_stop(stop: Callable[[str], None], *, lifeline: bool) -> None:
+def on_told_to_stop(
+    stop: Callable[[str], None], *, lifeline: bool, reload: Callable[[], None] | None
+) -> None:
     """Have ``stop(reason)`` called on the running loop at each signal and, with ``lifeline``, at
     the end of standard input, which comes when the process that holds its other end dies.
+
+    With ``reload``, SIGHUP calls that instead.
     """
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number.name)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload)
     if lifeline:
         # A thread, because standard input may be a pipe, a terminal or a file; a daemon, because
         # nothing can interrupt its read when the node ends for another reason.

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from broker_runtime import __version__, standalone
+from broker_runtime import __version__
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
-from broker_runtime.broker.errors import ConfigurationInvalid, Refused
+from broker_runtime.broker.errors import Refused
 from broker_runtime.config.options import Options
 from broker_runtime.contract.configuration import (
     Configuration,
     ConfigurationApplied,
     Sections,
-    UsersSection,
 )
 from broker_runtime.contract.queries import NodeState
 from broker_runtime.contract.reports import Applied, Hello, MetricsReport
@@ -32,6 +31,7 @@ from broker_runtime.control.dispatch import Dispatch
 from broker_runtime.data_folder import DataFolder, FolderUnusable
 from broker_runtime.endings import on_told_to_stop
 from broker_runtime.listeners.listeners import Listeners
+from broker_runtime.standalone import FILE_ERRORS, Standalone
 from broker_runtime.storage.base import DurableStore, Journal, StorageError, StoreHealth
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
 from broker_runtime.storage.local.store import LocalStore
@@ -75,7 +75,6 @@ class Secrets:
 
     control_token: str = ""
     telemetry_token: str = ""
-    users: UsersSection = UsersSection()
 
 
 class Node:
@@ -89,6 +88,8 @@ class Node:
         self._stop = asyncio.Event()
         self._exit_code = ExitCode.STOPPED
         self._standalone_obstacle = "starting"
+        self._reloading: asyncio.Task[None] | None = None
+        """Held here, because the loop holds tasks by weak references alone."""
         self._store, self._journal = _storage(options)
         self._broker = Broker(
             cluster_id=options.cluster_id,
@@ -99,6 +100,7 @@ class Node:
             settings=options.broker,
         )
         self._listeners = Listeners(self._broker)
+        self._standalone = Standalone(options, self._configure)
         folder = options.data or Path()
         self._created_topics = CreatedTopicsFile(folder)
         self._keeper = ConfigurationKeeper(
@@ -125,7 +127,8 @@ class Node:
             await self._open_storage(stack)
             stack.push_async_callback(self._drain)
             await self._broker.start()
-            on_told_to_stop(self.stop, lifeline=self._options.lifeline)
+            reload = self._reload if self._options.is_standalone else None
+            on_told_to_stop(self.stop, lifeline=self._options.lifeline, reload=reload)
             await self._serve()
             watch = asyncio.create_task(self._watch(), name="node-watch")
             # Waited for directly: under overload each step of the loop delays the drain (F7).
@@ -221,8 +224,8 @@ class Node:
     async def _configure_standalone(self) -> None:
         """Put the options in force; nobody will come and correct them, so a taken port ends it."""
         try:
-            await self._configure(standalone.sections(self._options, self._secrets.users))
-        except ConfigurationInvalid as error:
+            await self._standalone.start()
+        except FILE_ERRORS as error:
             raise CannotStart(ExitCode.OPTIONS, str(error)) from None
         for address, why in self._listeners.problems().items():
             raise CannotStart(ExitCode.ADDRESS, f"--listen {address}: {why}")
@@ -250,6 +253,11 @@ class Node:
                 self.stop("store failed")
                 return
             await self._keep_created_topics()
+            await self._standalone.look_at_certificate()
+
+    def _reload(self) -> None:
+        """SIGHUP: read the files again."""
+        self._reloading = asyncio.create_task(self._standalone.reload(), name="node-reload")
 
     # ── Configuration ────────────────────────────────────────────────────────────────────────────
 
@@ -260,9 +268,9 @@ class Node:
 
     async def _configure(self, sections: Sections) -> None:
         """Whole or not at all; a port that cannot be opened shows in readiness and is retried."""
+        prepared = await self._listeners.prepare(sections)
         self._broker.configure(sections)
-        if sections.listeners is not None:
-            await self._listeners.apply(sections.listeners)
+        await self._listeners.apply(sections, prepared)
 
     # ── Reports ──────────────────────────────────────────────────────────────────────────────────
 
@@ -309,6 +317,7 @@ class Node:
     def _counters(self) -> dict[str, int]:
         return {
             **self._broker.counters(),
+            **self._listeners.counters(),
             "journal_lost": self._journal.dropped(),
             "telemetry_left_out_events": self._outbox.left_out_events,
             "telemetry_left_out_metrics": self._outbox.left_out_metrics,

@@ -3,6 +3,7 @@
 The first line is ``key:<64 hex>``, the file's own HMAC key; each other line is
 ``<username>:<64 hex>``, where the hex is ``HMAC-SHA256(key, username + "\\0" + password)``
 (DECISIONS 14). It holds no password, and whoever reads it can only guess: keep it private.
+Lines may also be those of ``mosquitto_passwd``; a file that has no others needs no key.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import string
 import tempfile
 from pathlib import Path
 
+from broker_runtime.auth.hashes import HashInvalid, parse_hash
 from broker_runtime.contract.configuration import User, UsersSection
 
 _KEY = "key"
@@ -49,19 +51,17 @@ def load(path: Path) -> UsersSection:
         raise PasswordFileError(f"{path}: not UTF-8 text") from None
     label, _, key = lines[0].rstrip("\r").partition(":")
     if label != _KEY or not _is_hex(key):
-        raise PasswordFileError(
-            f"{path} line 1: 'key:' and 64 hex digits expected; make it with 'passwd'"
-        )
+        key = ""  # a file of mosquitto_passwd has no such line
     users: dict[str, User] = {}
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines[1 if key else 0 :], start=2 if key else 1):
         if not line.strip():
             continue
-        username, _, digest = line.rstrip("\r").rpartition(":")
-        if not username or not _is_hex(digest):
-            raise PasswordFileError(f"{path} line {number}: 'username:' and 64 hex digits expected")
+        username, _, verifier = line.rstrip("\r").rpartition(":")
+        if not username or not _is_usable(verifier, key):
+            raise PasswordFileError(f"{path} line {number}: {_EXPECTED[bool(key)]}")
         if username in users:
             raise PasswordFileError(f"{path} line {number}: {username!r} is there twice")
-        users[username] = User(username=username, verifier=digest)
+        users[username] = User(username=username, verifier=verifier)
     if not users:
         raise PasswordFileError(f"{path}: no users; add one with 'python -m broker_runtime passwd'")
     return UsersSection(verifier_key=key, users=tuple(users.values()))
@@ -77,7 +77,8 @@ def set_password(path: Path, username: str, password: str) -> None:
         raise PasswordFileError("username: one to 65535 bytes of printable text expected")
     if path.exists():
         section = load(path)
-        key, digests = section.verifier_key, {u.username: u.verifier for u in section.users}
+        key = section.verifier_key or secrets.token_hex(32)
+        digests = {u.username: u.verifier for u in section.users}
     else:
         key, digests = secrets.token_hex(32), {}
     digests[username] = verifier(key, username, password)
@@ -91,6 +92,23 @@ def set_password(path: Path, username: str, password: str) -> None:
         Path(draft).replace(path)
     except OSError as error:
         raise PasswordFileError(f"{path}: {error.strerror}") from None
+
+
+_EXPECTED = {
+    True: "'username:' and 64 hex digits, or a hash of mosquitto_passwd, expected",
+    False: "'key:' and 64 hex digits (make the file with 'passwd') or 'username:' and a hash of "
+    "mosquitto_passwd expected",
+}
+
+
+def _is_usable(verifier: str, key: str) -> bool:
+    if not verifier.startswith("$"):
+        return bool(key) and _is_hex(verifier)
+    try:
+        parse_hash(verifier)
+    except HashInvalid:
+        return False
+    return True
 
 
 def _is_hex(text: str) -> bool:

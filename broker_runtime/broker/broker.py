@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.configuring import Configuring
@@ -124,9 +123,19 @@ class Broker:
             self._ticker.cancel()
             self._ticker = None
 
-    def accept(self) -> asyncio.Protocol:
+    @property
+    def clock(self) -> Clock:
+        """What everything is timed by."""
+        return self._core.clock
+
+    def accept(self) -> Connection:
         """The protocol object for a new transport."""
-        return cast(asyncio.Protocol, Connection(self._core))
+        return Connection(self._core)
+
+    def input_bound_bytes(self, connection: Connection) -> int:
+        """The most bytes that a layer below may gather before it hands them on (P05)."""
+        core = self._core
+        return core.max_packet_bytes if connection.is_live else core.settings.max_connect_bytes
 
     def configure(self, sections: Sections) -> None:
         """Check all sections, then put them in force at once (F11). Live clients are looked at

@@ -15,7 +15,6 @@ from broker_runtime.broker.errors import ConfigurationInvalid
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.contract.configuration import (
     ClusterSection,
-    ListenersSection,
     Policy,
     Sections,
     UsersSection,
@@ -55,7 +54,6 @@ class Configuring:
             policy_set = self._policy_set(policies, cluster) if access_changed else None
             chain = None if sections.users is None else self._chain(sections.users)
             _check_cluster(cluster, core.cluster)
-            _check_listeners(sections.listeners)
             _check_topics(sections)
         except (PolicyInvalid, UsersInvalid, ValueError) as error:
             raise ConfigurationInvalid(str(error)) from None
@@ -152,21 +150,6 @@ def _check_cluster(wanted: ClusterSection | None, now: ClusterSection | None) ->
         value = getattr(wanted, name)
         if value < 0:
             raise ValueError(f"cluster: {name}: 0 or more expected, not {value}")
-
-
-def _check_listeners(section: ListenersSection | None) -> None:
-    if section is None:
-        return
-    seen: set[tuple[str, int]] = set()
-    for listener in section.listeners:
-        if listener.kind != "tcp":
-            raise ValueError(f"listeners: {listener.kind!r} is not served by this node")
-        if not 0 <= listener.port <= 65_535:
-            raise ValueError(f"listeners: port {listener.port} is not within 0 and 65535")
-        address = (listener.host, listener.port)
-        if listener.port and address in seen:
-            raise ValueError(f"listeners: {listener.host}:{listener.port} is there twice")
-        seen.add(address)
 
 
 def _check_topics(sections: Sections) -> None:

@@ -39,6 +39,21 @@ def _check_standalone(options: Options) -> None:
         raise OptionError("give exactly one of --allow-anonymous and --password-file FILE")
     if len({listen.address for listen in options.listen}) != len(options.listen):
         raise OptionError("--listen names the same address twice")
+    _check_tls(options)
+
+
+def _check_tls(options: Options) -> None:
+    is_wanted = any(listen.kind in ("tls", "wss") for listen in options.listen)
+    if (options.certificate_file is None) != (options.key_file is None):
+        raise OptionError("--certificate-file and --key-file go together")
+    if is_wanted and options.certificate_file is None:
+        raise OptionError("--listen tls://… and wss://… need --certificate-file and --key-file")
+    if options.certificate_file is not None and not is_wanted:
+        raise OptionError("--certificate-file is for --listen tls://… or wss://…")
+    if options.tls_minimum > options.tls_maximum:
+        raise OptionError("--tls-minimum is newer than --tls-maximum")
+    if not options.websocket_path.startswith("/"):
+        raise OptionError(f"--websocket-path {options.websocket_path}: /NAME expected")
 
 
 def _check_managed(options: Options) -> None:

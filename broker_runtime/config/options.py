@@ -15,7 +15,7 @@ from broker_runtime.config.contradictions import refuse_contradictions
 from broker_runtime.config.option import Address, ListenAddress, Option, OptionError, Owner
 from broker_runtime.config.table import BY_NAME, TABLE, default_of
 from broker_runtime.config.values import typed
-from broker_runtime.contract.configuration import ClusterSection
+from broker_runtime.contract.configuration import ClusterSection, TlsVersion
 
 VARIABLE_PREFIX = "SIGNALBOX_NODE_"
 
@@ -32,6 +32,13 @@ class Options:
     log_format: str
     allow_anonymous: bool
     password_file: Path | None
+    policy_file: Path | None
+    certificate_file: Path | None
+    key_file: Path | None
+    tls_minimum: TlsVersion
+    tls_maximum: TlsVersion
+    websocket_path: str
+    websocket_origins: tuple[str, ...]
     cluster_id: str
     node_id: str
     control: Address | None
@@ -87,7 +94,7 @@ def _options(given: Mapping[str, object], check_only: bool) -> Options:
     cluster = ClusterSection(
         cluster_id=node["cluster_id"],
         auto_create_topics=True,
-        authorization_enabled=False,
+        authorization_enabled=node["policy_file"] is not None,
         **values["cluster"],
     )
     return Options(

@@ -8,7 +8,7 @@ from typing import cast
 from broker_runtime.config.option import LOOPBACK, Address, ListenAddress, Option, OptionError
 from broker_runtime.contract.configuration import ListenerKind
 
-KINDS: tuple[ListenerKind, ...] = ("tcp",)
+KINDS: tuple[ListenerKind, ...] = ("tcp", "tls", "ws", "wss")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 

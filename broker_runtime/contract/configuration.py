@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 ListenerKind = Literal["tcp", "tls", "ws", "wss"]
+TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
 PolicyEffect = Literal["allow", "deny"]
 PolicyAction = Literal["connect", "pub", "sub"]
 SharedStrategy = Literal["round_robin", "random", "hash", "hash_publisher"]
@@ -49,6 +50,35 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kind: ListenerKind
     host: str
     port: int
+    certificate: str = ""
+    """Name of the certificate that ``tls`` and ``wss`` show."""
+    tls_minimum: TlsVersion = "1.2"
+    tls_maximum: TlsVersion = "1.3"
+    path: str = "/mqtt"
+    """Where ``ws`` and ``wss`` take upgrades; empty: anywhere."""
+    origins: tuple[str, ...] = ()
+    """Pages that may connect by ``ws`` and ``wss``: ``https://example.org`` …; empty: any. Programs
+    send no Origin and are always let in.
+    """
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server certificate with its key. A node keeps it 0600 and never tells the key."""
+
+    name: str
+    chain: str
+    """PEM: the certificate first, then those that lead to its root."""
+    key: str
+    """PEM, without a passphrase."""
+
+    def __repr__(self) -> str:
+        return f"Certificate(name={self.name!r})"
+
+
+class CertificatesSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificates that listeners name."""
+
+    certificates: tuple[Certificate, ...] = ()
 
 
 class ListenersSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +92,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     username: str
     verifier: str
-    """Hex of ``HMAC-SHA256(verifier_key, username + "\\0" + password)`` (DECISIONS 14)."""
+    """Hex of ``HMAC-SHA256(verifier_key, username + "\\0" + password)`` (DECISIONS 14), or a hash
+    as ``mosquitto_passwd`` writes it (``$7$…``, ``$6$…``).
+    """
     enabled: bool = True
 
 
@@ -114,6 +146,8 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     users: UsersSection | None = None
     policies: PoliciesSection | None = None
     topics: TopicsSection | None = None
+    certificates: CertificatesSection | None = None
+    """Of a base 0 it may be left out: then there are none."""
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,12 +9,19 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
-from broker_runtime.contract.configuration import Configuration, ConfigurationApplied, Sections
+from broker_runtime.contract.configuration import (
+    CertificatesSection,
+    Configuration,
+    ConfigurationApplied,
+    Sections,
+)
 from broker_runtime.control.configuration_file import ConfigurationFile
 
 logger = logging.getLogger(__name__)
 
 SECTIONS = tuple(field.name for field in msgspec.structs.fields(Sections))
+OPTIONAL = ("certificates",)
+"""Sections younger than version 1 of the contract: a base 0 without one empties it."""
 _MAX_REVISION = 2**53 - 1  # what every JSON reader can hold
 
 
@@ -92,13 +99,14 @@ class ConfigurationKeeper:
             base, revision = configuration.base_revision, configuration.revision
             if base > self._held.revision or (base and revision <= self._held.revision):
                 return self._held
-            merged = configuration.sections if base == 0 else self._merged(configuration.sections)
+            changes = _whole(configuration.sections) if base == 0 else configuration.sections
+            merged = changes if base == 0 else self._merged(changes)
             if revision == self._held.revision and merged == self._sections:
                 return self._held
             self._check_cluster(merged)
             applied_at_ms = self._clock_ms()
             whole = Configuration(base_revision=0, revision=revision, sections=merged)
-            await self._keep_and_configure(whole, configuration.sections, applied_at_ms)
+            await self._keep_and_configure(whole, changes, applied_at_ms)
             self._take(merged, revision, applied_at_ms)
             logger.info("configuration_applied base=%s revision=%s", base, revision)
             return self._held
@@ -140,6 +148,12 @@ class ConfigurationKeeper:
             )
 
 
+def _whole(sections: Sections) -> Sections:
+    """Every section, those that may be left out too."""
+    certificates = sections.certificates or CertificatesSection()
+    return msgspec.structs.replace(sections, certificates=certificates)
+
+
 def _check_revisions(configuration: Configuration) -> None:
     base, revision = configuration.base_revision, configuration.revision
     if not 0 <= base < revision <= _MAX_REVISION:
@@ -147,7 +161,8 @@ def _check_revisions(configuration: Configuration) -> None:
             "malformed", "revision: must be greater than base_revision, which is 0 or more"
         )
     if base == 0:
-        missing = [name for name in SECTIONS if getattr(configuration.sections, name) is None]
+        given = configuration.sections
+        missing = [n for n in SECTIONS if n not in OPTIONAL and getattr(given, n) is None]
         if missing:
             raise Refused(
                 "malformed", f"sections.{missing[0]}: base_revision 0 carries every section"

@@ -31,6 +31,7 @@ _HELP = {
     "packets_sent": "Packets sent by type.",
     "acl": "Authorization decisions by action and result.",
     "dropped": "Messages dropped by reason.",
+    "transport_refused": "Connections that TLS or WebSocket ended, by layer and reason.",
     "journal_lost": "Records of the message log that could not be written.",
     "telemetry_left_out_events": "Client events given up because the console was away.",
     "telemetry_left_out_metrics": "Metrics reports given up because the console was away.",
@@ -44,6 +45,11 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = (
     (re.compile(r"packets_sent_(.+)"), "packets_sent", ("type",)),
     (re.compile(r"acl_(connect|publish|subscribe)_(success|failure)"), "acl", ("action", "result")),
     (re.compile(r"dropped_(.+)"), "dropped", ("reason",)),
+    (
+        re.compile(r"transport_refused_(tls|ws)_(.+)"),
+        "transport_refused",
+        ("layer", "reason"),
+    ),
 )
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import inspect
+from base64 import b64encode
 
 import pytest
 
@@ -156,3 +157,38 @@ def test_an_identity_ends_with_its_credential__A4():
 def test_a_malformed_users_section_is_refused__F11(section):
     with pytest.raises(UsersInvalid):
         PasswordAuthenticator(section)
+
+
+async def test_hashed_passwords_quick_and_slow_ones_and_users_that_are_not_there():
+    quick = "$7$101$" + b64encode(b"salt").decode() + "$"
+    quick += b64encode(hashlib.pbkdf2_hmac("sha512", b"right", b"salt", 101)).decode()
+    slow = "$7$2000$" + b64encode(b"salt").decode() + "$"
+    slow += b64encode(hashlib.pbkdf2_hmac("sha512", b"right", b"salt", 2_000)).decode()
+    section = UsersSection(
+        users=(
+            User(username="anna", verifier=quick),
+            User(username="ben", verifier=slow),
+            User(username="carl", verifier=quick, enabled=False),
+        )
+    )
+    authenticator = PasswordAuthenticator(section)
+
+    async def verdict(username, password):
+        answer = authenticator.authenticate(credentials(username, password))
+        return await answer if inspect.isawaitable(answer) else answer
+
+    for username in ("anna", "ben"):
+        identity = await verdict(username, b"right")
+        assert isinstance(identity, Identity)
+        assert authenticator.still_holds(identity)
+        assert isinstance(await verdict(username, b"wrong"), AuthRefusal)
+    # A2: one that is not there takes as long as the slowest, so beside the event loop too.
+    assert inspect.isawaitable(unknown := authenticator.authenticate(credentials("dora")))
+    assert isinstance(await unknown, AuthRefusal)
+    assert isinstance(await verdict("carl", b"right"), AuthRefusal)
+    assert isinstance(await verdict("anna", None), AuthRefusal)
+
+
+def test_a_verifier_that_is_no_hash_is_refused_with_the_user():
+    with pytest.raises(UsersInvalid, match="'anna'"):
+        PasswordAuthenticator(UsersSection(users=(User(username="anna", verifier="$9$x"),)))

@@ -8,7 +8,6 @@ from broker_runtime.broker.errors import ConfigurationInvalid, Refused
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.reasons import ReasonCode as R
 from broker_runtime.contract.commands import PublishMessage
-from broker_runtime.contract.configuration import Listener, ListenersSection
 from broker_runtime.contract.queries import GetClient, GetTopicActivity, ListClients
 from broker_runtime.storage.base import MessageQuery
 
@@ -189,20 +188,6 @@ async def test_a_trace_tells_the_way_of_a_message(stage):
     assert ("anna", "PUBLISH", "success") in told
     assert ("anna", "PUBACK", "success") in told
     assert ("offline", "QUEUE", "success") in told
-
-
-@pytest.mark.parametrize(
-    "sections",
-    [
-        {"listeners": ListenersSection(listeners=(Listener(kind="wss", host="", port=1),))},
-        {"listeners": ListenersSection(listeners=(Listener(kind="tcp", host="", port=70_000),))},
-        {"listeners": ListenersSection(listeners=(Listener(kind="tcp", host="", port=1),) * 2)},
-    ],
-)
-async def test_listeners_that_cannot_be_are_refused__F11(stage, sections):
-    with pytest.raises(ConfigurationInvalid, match="listeners"):
-        stage.set(topics=stage.topic_section("made"), **sections)
-    assert stage.broker.gauges()["topics"] == 0
 
 
 async def test_configurations_that_cannot_be_are_refused__F11(stage):
