@@ -13,11 +13,10 @@ import msgspec
 from tests.bench import machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO, Broker
 from tests.bench.cores import allow_many_files
-from tests.bench.rounds import Plan, Reading, take
+from tests.bench.rounds import CACHE, Plan, Reading, take
 from tests.bench.scenarios import BY_NAME, SCENARIOS, Scenario
 from tests.bench.start import Failed
 
-CACHE = Path(__file__).parents[2] / ".signalbox" / "bench"
 PROFILED_FUNCTIONS = 40
 
 

@@ -32,6 +32,7 @@ class Running:
     """A broker that accepts clients."""
 
     port: int
+    folder: Path
     pids: tuple[int, ...]
     """The broker's own process first, then those it has started."""
 
@@ -127,7 +128,7 @@ def running(
         try:
             _await(lambda: broker.ready(start), process)
             _await(lambda: _connect(start.port), process)
-            yield Running(start.port, _family(process.pid, broker))
+            yield Running(start.port, start.folder, _family(process.pid, broker))
             if process.poll() is not None:
                 raise Failed(f"the broker ended with status {process.returncode}")
         except Failed as error:

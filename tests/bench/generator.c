@@ -44,7 +44,7 @@ typedef struct {
 static struct {
     const char *host, *shape, *tag, *pids;
     int port, publishers, subscribers, qos, payload_bytes, window, outstanding, batch, rate;
-    int version, persistent, filters, topics, parallel, connections, mixed, floods, deaf;
+    int version, persistent, filters, topics, parallel, connections, mixed, floods, flood_rate, deaf;
     double seconds, warm_seconds;
 } options = {
     .host = "127.0.0.1", .shape = "one", .tag = "bench", .pids = "",
@@ -321,6 +321,7 @@ typedef struct {
 } Crowd;
 
 static int version_of(int number) { return options.mixed ? MQTT_3_1_1 + number / 3 % 2 : options.version; }
+static int is_persistent(int number) { return options.persistent || (options.mixed && number % 10 == 1); }
 static int qos_of(int number) { return options.mixed ? number % 3 : options.qos; }
 
 static double subscribe_wild(Connection **subscribers) {
@@ -356,7 +357,7 @@ static Crowd assemble(double *subscribed_s) {
     crowd.publishers = calloc((size_t)options.publishers, sizeof *crowd.publishers);
     crowd.subscribers = calloc((size_t)options.subscribers, sizeof *crowd.subscribers);
     for (int i = 0; i < options.subscribers; i++) {
-        crowd.subscribers[i] = open_connection("s", i, version_of(i), options.persistent);
+        crowd.subscribers[i] = open_connection("s", i, version_of(i), is_persistent(i));
         topic_for(topic[0], sizeof topic[0], i);
         if (is_in) snprintf(topic[0], sizeof topic[0], "%s/in/+/t", options.tag);
         if (!is_wild) subscribe(crowd.subscribers[i], topic, 1, qos_of(i));
@@ -372,7 +373,7 @@ static Crowd assemble(double *subscribed_s) {
     return crowd;
 }
 
-/* Publishers that send whatever their sockets take, to a subscriber that may never read. */
+/* Publishers beside the measured ones, and a subscriber of theirs that never reads. */
 static Connection **assemble_floods(void) {
     static char topic[1][96];
     Connection **floods = calloc((size_t)options.floods + 1, sizeof *floods);
@@ -386,7 +387,10 @@ static Connection **assemble_floods(void) {
     return floods;
 }
 
-static void flood(Connection **floods) {
+/* Each sends a batch: whenever its socket takes one, or -flood-rate messages a second. */
+static void flood(Connection **floods, int64_t *due_ns, int64_t t) {
+    if (options.flood_rate && t < *due_ns) return;
+    if (options.flood_rate) *due_ns += NS * options.batch * options.floods / options.flood_rate;
     for (int i = 0; i < options.floods; i++) {
         if (floods[i]->out_bytes) continue;
         publish(floods[i], options.batch, 0);
@@ -460,7 +464,7 @@ static void run_traffic(void) {
     Crowd crowd = assemble(&subscribed_s);
     Connection **floods = assemble_floods();
     int turn = 0, measuring = 0;
-    int64_t begun_ns = now_ns(), due_ns = begun_ns, progress_ns = begun_ns, seen = 0;
+    int64_t begun_ns = now_ns(), due_ns = begun_ns, flood_ns = begun_ns, progress_ns = begun_ns, seen = 0;
     int64_t warm_ns = begun_ns + (int64_t)(options.warm_seconds * 1e9), end_ns = warm_ns + (int64_t)(options.seconds * 1e9);
     Mark from = {0};
     for (int64_t t = begun_ns; t < end_ns; t = now_ns()) {
@@ -470,7 +474,7 @@ static void run_traffic(void) {
         }
         if (options.rate) publish_paced(&crowd, &turn, &due_ns, t);
         else publish_closed(&crowd, &turn);
-        flood(floods);
+        flood(floods, &flood_ns, t);
         poll_once(options.rate ? 0 : 1);
         if (total_received + total_acked != seen) seen = total_received + total_acked, progress_ns = t;
         else if (t - progress_ns > STALL_S * NS)
@@ -561,7 +565,8 @@ static void read_options(int count, char **words) {
         {"outstanding", &options.outstanding}, {"batch", &options.batch}, {"rate", &options.rate},
         {"version", &options.version}, {"persistent", &options.persistent}, {"filters", &options.filters},
         {"topics", &options.topics}, {"parallel", &options.parallel}, {"connections", &options.connections},
-        {"mixed", &options.mixed}, {"floods", &options.floods}, {"deaf", &options.deaf}};
+        {"mixed", &options.mixed}, {"floods", &options.floods},
+        {"flood-rate", &options.flood_rate}, {"deaf", &options.deaf}};
     struct { const char *name; const char **text; } texts[] = {
         {"host", &options.host}, {"shape", &options.shape}, {"tag", &options.tag}, {"pids", &options.pids}};
     struct { const char *name; double *seconds; } times[] = {

@@ -15,6 +15,9 @@ from tests.bench.cores import two_cores
 from tests.bench.scenarios import Counts, Scenario
 from tests.bench.start import Failed
 
+CACHE = Path(__file__).parents[2] / ".signalbox" / "bench"
+"""What is built or installed for the benchmark, and the folders of brokers while they run."""
+
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one scenario against one broker.
