@@ -298,7 +298,8 @@ class Handshake:
         # [MQTT-3.1.2-5]: the log holds what waits for it.
         durable = terms.session_expiry_s > 0 or session.durable
         if session.subscriptions and (session.host != link.host or session.durable != durable):
-            core.routes.all_changed()  # what it may receive, or how, can differ from now on
+            # What it may receive, or how, can differ from now on.
+            core.tree.touch(session.subscriptions)
         session.identity = request.identity
         session.address = link.address
         session.host = link.host

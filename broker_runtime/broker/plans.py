@@ -131,7 +131,10 @@ class Planner:
         """What a PUBLISH of this client to this topic means; a violation when it is no topic."""
         core = self._core
         cached = session.cache.get(raw_topic)
-        if cached is not None and cached.route.version == core.routes.version:
+        if cached is not None and (
+            cached.route.version == core.routes.version
+            or core.routes.confirms(cached.topic, cached.route)
+        ):
             return cached
         topic = topic_of(raw_topic)
         if isinstance(topic, Violation):
@@ -152,7 +155,9 @@ class Planner:
         """Who gets the messages of a topic."""
         core = self._core
         plan = self._plans.get(topic)
-        if plan is not None and plan.route.version == core.routes.version:
+        if plan is not None and (
+            plan.route.version == core.routes.version or core.routes.confirms(topic, plan.route)
+        ):
             return plan
         route = core.tree.match(topic)
         plan = Plan(route, self._allowed(topic, route.direct))

@@ -66,7 +66,7 @@ class Presence:
 
     def topic_activity(self, query: GetTopicActivity) -> TopicActivityList:
         """Live use of first-level topics, in the order asked."""
-        activity = self._core.tree.activity
+        activity = self._core.tree.activity.of
         return TopicActivityList(
             topics=tuple(
                 TopicActivity(

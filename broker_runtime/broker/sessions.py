@@ -130,7 +130,7 @@ class Sessions:
         for timer in (session.will_timer, session.expiry_timer):
             if timer is not None:
                 timer.cancel()
-        self._core.tree.set_online(session, True)
+        self._core.tree.activity.connected(session, session.subscriptions)
 
     def resume(self, session: Session, link: Connection) -> None:
         """Send again what was in flight, then what the log holds (after the CONNACK)."""
@@ -199,7 +199,7 @@ class Sessions:
         session.link = None
         self.connected -= 1
         session.disconnected_ms = core.now_ms()
-        core.tree.set_online(session, False)
+        core.tree.activity.disconnected(session)
         session.cache.clear()
         if not keep_will:
             session.will = None
@@ -266,8 +266,7 @@ class Sessions:
         for timer in (session.will_timer, session.expiry_timer):
             if timer is not None:
                 timer.cancel()
-        core.tree.remove_subscriber(session)
-        core.tree.set_online(session, False)
+        core.tree.remove_subscriber(session, session.subscriptions)
         self.publish_will(session)
         core.shared.give_back(session)
         session.retained_are_sent()

@@ -29,15 +29,6 @@ class SubscriptionOptions:
         self.retain_as_published = retain_as_published
         self.identifier = identifier
 
-    def same_as(self, other: SubscriptionOptions) -> bool:
-        """Whether both ask for the same."""
-        return (
-            self.qos == other.qos
-            and self.no_local == other.no_local
-            and self.retain_as_published == other.retain_as_published
-            and self.identifier == other.identifier
-        )
-
 
 class Delivery(Generic[S]):
     """One subscriber that matches a topic, its subscriptions merged (DECISIONS 18); never changes.
@@ -65,6 +56,15 @@ class Delivery(Generic[S]):
         self.retain_as_published = retain_as_published
         self.identifiers = identifiers
         self.own = own
+
+    def is_of(self, options: SubscriptionOptions) -> bool:
+        """Whether a subscription with these options alone would be the same."""
+        return (
+            self.qos == options.qos
+            and self.no_local == options.no_local
+            and self.retain_as_published == options.retain_as_published
+            and self.identifiers == ((options.identifier,) if options.identifier else ())
+        )
 
 
 def delivery_of(subscriber: S, options: SubscriptionOptions) -> Delivery[S]:

@@ -104,6 +104,10 @@ class SharedGroup(Generic[S]):
         self._turn = turn + 1
         return self.members[turn]
 
+    def has(self, subscriber: S) -> bool:
+        """Whether a subscriber is a member."""
+        return subscriber in self._tokens
+
     def put(self, delivery: Delivery[S]) -> None:
         """Add a member, or replace the one of the same subscriber."""
         if delivery.subscriber in self._tokens:
