@@ -37,7 +37,7 @@ class FirstLevels:
         self._auto_create = False
 
     def __len__(self) -> int:
-        return len(self._named | self._created)
+        return len(self._named) + len(self._created)  # no name is in both
 
     def set_limits(self, *, maximum: int, auto_create: bool) -> None:
         """How many may exist together, and whether a first use makes one."""

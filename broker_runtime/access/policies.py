@@ -123,6 +123,11 @@ class PolicySet:
         self._statements = [_parsed(policy) for policy in policies]
         self._shared: dict[tuple[int, ...], Rights] = {}
 
+    @property
+    def allow_everything(self) -> bool:
+        """Whether authorization is switched off."""
+        return not self._enabled
+
     def rights_of(self, subject: Subject) -> Rights:
         """What a client may do. Clients to whom the very same rules speak share one object."""
         if not self._enabled:

@@ -15,7 +15,7 @@ REMEMBERED_CHANGES = 64
 
 
 class RouteCache(Generic[S]):
-    """The newest routes by topic, at most ``max_topics``.
+    """The routes used last by topic, ``max_topics`` or a few more.
 
     A route may be held by others long after it left the cache. It is right while its ``version``
     is the cache's. A change of an exact filter takes the version from that topic's route alone. A
@@ -24,12 +24,22 @@ class RouteCache(Generic[S]):
     as good as before. So clients that come and go cost the others a comparison, not their routes.
     """
 
-    __slots__ = ("_changes", "_max_topics", "_oldest", "_routes", "_untracked", "version")
+    __slots__ = (
+        "_changes",
+        "_half",
+        "_oldest",
+        "_routes",
+        "_seldom_used",
+        "_untracked",
+        "version",
+    )
 
     def __init__(self, max_topics: int) -> None:
         self.version = 1
-        self._max_topics = max_topics
+        self._half = max(1, max_topics // 2)
         self._routes: dict[str, Route[S]] = {}
+        self._seldom_used: dict[str, Route[S]] = {}
+        """What was in ``_routes`` before; those not asked for until it is full again go."""
         self._oldest = 1
         """The version before the first of ``_changes``; each of them made one version more."""
         self._changes: list[str] = []
@@ -39,7 +49,12 @@ class RouteCache(Generic[S]):
     def get(self, topic: str) -> Route[S] | None:
         """The route of a topic if it is still right."""
         route = self._routes.get(topic)
-        if route is None or (route.version != self.version and not self.confirms(topic, route)):
+        if route is None:
+            route = self._seldom_used.pop(topic, None)
+            if route is None:
+                return None
+            self._keep(topic, route)
+        if route.version != self.version and not self.confirms(topic, route):
             return None
         return route
 
@@ -58,18 +73,31 @@ class RouteCache(Generic[S]):
         return True
 
     def put(self, topic: str, route: Route[S]) -> None:
-        """Remember a route; the oldest is put out when there is no room."""
+        """Remember a route; when there is no room, those go that were not used for long."""
+        self._seldom_used.pop(topic, None)
+        self._keep(topic, route)
+
+    def _keep(self, topic: str, route: Route[S]) -> None:
+        # Two halves, because to find the oldest key of a dictionary costs as many steps as keys
+        # were deleted before it.
         routes = self._routes
-        if len(routes) >= self._max_topics and topic not in routes:
-            oldest = next(iter(routes))
-            if routes.pop(oldest).version >= self._oldest:
+        if len(routes) >= self._half and topic not in routes:
+            if self._seldom_used:
                 self._untracked = True
+            self._seldom_used = routes
+            routes = self._routes = {}
         routes[topic] = route
+
+    def __len__(self) -> int:
+        """How many routes are remembered."""
+        return len(self._routes) + len(self._seldom_used)
 
     def changed(self, topic_filter: str) -> None:
         """The subscriptions of a filter (without ``$share``) are others now."""
         if not has_wildcard(topic_filter):
-            route = self._routes.pop(topic_filter, None)
+            route = self._routes.pop(topic_filter, None) or self._seldom_used.pop(
+                topic_filter, None
+            )
             if route is not None:
                 route.version = -1
                 return

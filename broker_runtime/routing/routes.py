@@ -102,10 +102,11 @@ class Route(Generic[S]):
     """What a topic matches. Current while ``route.version == tree.version``; else match again.
 
     ``direct``: one delivery for each subscriber. ``shared``: the groups, each to get one copy
-    (MQTT 5.0 §4.8.2). Callers change neither.
+    (MQTT 5.0 §4.8.2). Callers change neither. ``plan`` is theirs: what they made of the route, as
+    long as it is right.
     """
 
-    __slots__ = ("direct", "shared", "version")
+    __slots__ = ("direct", "plan", "shared", "version")
 
     def __init__(
         self, direct: list[Delivery[S]], shared: list[SharedGroup[S]], version: int
@@ -113,3 +114,4 @@ class Route(Generic[S]):
         self.direct = direct
         self.shared = shared
         self.version = version
+        self.plan: object = None

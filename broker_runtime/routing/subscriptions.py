@@ -168,6 +168,17 @@ class SubscriptionTree(Generic[S]):
         return route
 
     def _route(self, leaves: list[Leaf[S]]) -> Route[S]:
+        direct: list[Delivery[S]] = []
+        for leaf in leaves:
+            if leaf.only is None or leaf.groups or len(direct) == 2:
+                return self._merged(leaves)
+            direct.append(leaf.only)
+        if len(direct) == 2 and direct[0].subscriber == direct[1].subscriber:
+            return self._merged(leaves)
+        return Route(direct, [], self._cache.version)
+
+    def _merged(self, leaves: list[Leaf[S]]) -> Route[S]:
+        """The same when filters may overlap, have groups or several subscribers."""
         found: dict[S, Delivery[S]] = {}
         overlaps: dict[S, list[Delivery[S]]] = {}
         shared: list[SharedGroup[S]] = []

@@ -231,7 +231,8 @@ def test_a_route_that_left_the_cache_is_still_told(tree):
     """Holders of a route that the cache forgot must not keep a wrong one."""
     small = Clients(max_cached_topics=2)
     held = small.match("a")
-    small.match("b"), small.match("c")
+    for topic in "bcd":
+        small.match(topic)
     assert current(small, held)
     small.subscribe("reader", "unrelated", AT_1)
     assert small.cache.confirms("a", held)
@@ -240,10 +241,10 @@ def test_a_route_that_left_the_cache_is_still_told(tree):
 
 
 def test_the_cache_is_bounded():
-    small = Clients(max_cached_topics=3)
+    small = Clients(max_cached_topics=4)
     for number in range(10):
         small.match(f"t/{number}")
-    assert len(small.cache._routes) == 3
+        assert len(small.cache) <= 4
 
 
 def test_p14_ten_thousand_levels_need_no_recursion(tree):
