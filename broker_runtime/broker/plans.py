@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from broker_runtime.access.first_levels import Admission
 from broker_runtime.access.rights import Rights, combination
 from broker_runtime.broker.client import Session
-from broker_runtime.codec import topics
 from broker_runtime.codec.publish import topic_of
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.routing.routes import Delivery, Route
