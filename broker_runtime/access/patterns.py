@@ -11,10 +11,10 @@ of one integer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
-
-from broker_runtime.codec import topics
+from typing import Final
 
 VARIABLES = frozenset(
     {"Username", "ClientId"}
@@ -33,6 +33,8 @@ VARIABLES = frozenset(
 """Names that may stand in ``${…}``."""
 
 MAX_PATTERN_CHARACTERS = 4_096
+MAX_BOUND = 512
+"""So many clients' versions of a pattern are kept; the others are made anew when asked for."""
 
 
 class PatternInvalid(ValueError):
@@ -61,11 +63,26 @@ Token = str | Wildcard
 """A literal is a ``str``."""
 
 
-def literal_in_topic(value: str) -> bool:
-    """Whether a value can stand for a part of one level: an *allow* never reaches beyond it
-    (SECURITY Z8).
+_BEYOND_A_LEVEL = re.compile("[/+#\0]")
+
+
+class Identity:
+    """Values of the variables for one client, and which of them reach beyond one level.
+
+    An *allow* with such a value allows nothing; a *deny* takes it literally (SECURITY Z8).
     """
-    return not any(character in value for character in "/+#\0")
+
+    __slots__ = ("far_reaching", "values")
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+        self.far_reaching = tuple(
+            [name for name, value in values.items() if _BEYOND_A_LEVEL.search(value)]
+        )
+
+
+NOBODY: Final = Identity({})
+"""Has no values."""
 
 
 class Template:
@@ -80,60 +97,90 @@ class Template:
         PatternInvalid: it is malformed.
     """
 
-    __slots__ = ("_plain", "text", "tokens", "variables")
+    __slots__ = ("_bound", "_fixed", "_parts", "_tokens", "first_level", "text", "variables")
 
     def __init__(self, text: str, *, in_topic: bool) -> None:
         if len(text) > MAX_PATTERN_CHARACTERS:
             raise PatternInvalid(f"longer than {MAX_PATTERN_CHARACTERS} characters")
         self.text = text
-        self.tokens = _parse(text, in_topic)
-        self.variables = tuple(t.name for t in self.tokens if isinstance(t, Variable))
-        self._plain = in_topic and not any(
-            t in (Wildcard.ONE, Wildcard.MANY) for t in self.tokens if isinstance(t, Wildcard)
-        )
+        self._tokens = _parse(text, in_topic)
+        self.variables = tuple([t.name for t in self._tokens if isinstance(t, Variable)])
+        wildcards = {t for t in self._tokens if isinstance(t, Wildcard)}
+        is_filter = in_topic and not wildcards & {Wildcard.ONE, Wildcard.MANY}
+        self._parts = _level_parts(self._tokens) if is_filter else None
+        self.first_level = self._literal_first_level()
+        """The first level of every topic that it matches; None when there is more than one."""
+        self._bound: dict[tuple[str, ...], Pattern] = {}
+        self._fixed = self._filled((), NOBODY) if not self.variables else None
 
-    def bind(self, values: Mapping[str, str]) -> Pattern | None:
+    def _literal_first_level(self) -> str | None:
+        first = self._tokens[0] if self._tokens else None
+        if not isinstance(first, str):
+            return None
+        level, slash, _ = first.partition("/")
+        return level if slash or len(self._tokens) == 1 else None
+
+    def matches(self, topic: str, levels: list[str], identity: Identity) -> bool:
+        """Whether a topic name, ``levels`` when split, is meant when this client asks."""
+        if self._parts is not None and self.variables and not identity.far_reaching:
+            return _parts_match(self._parts, levels, identity.values)
+        pattern = self.bind(identity)
+        return pattern is not None and pattern.matches(topic)
+
+    def contains(self, topic_filter: str, identity: Identity) -> bool:
+        """Whether every topic of the filter is meant when this client asks."""
+        pattern = self.bind(identity)
+        return pattern is not None and pattern.contains(topic_filter)
+
+    def bind(self, identity: Identity) -> Pattern | None:
         """The pattern for one client; None when it needs a value that the client does not have."""
-        tokens: list[Token] = []
-        clean = True
-        for token in self.tokens:
-            if not isinstance(token, Variable):
-                tokens.append(token)
-                continue
-            value = values.get(token.name)
-            if not value:
-                return None
-            clean = clean and literal_in_topic(value)
-            tokens.append(value)
-        return Pattern(_merged(tokens), plain=self._plain and clean)
+        if self._fixed is not None:
+            return self._fixed
+        wanted = tuple([identity.values.get(name, "") for name in self.variables])
+        if "" in wanted:
+            return None
+        pattern = self._bound.get(wanted)
+        if pattern is None:
+            if len(self._bound) >= MAX_BOUND:
+                self._bound.clear()
+            pattern = self._bound[wanted] = self._filled(wanted, identity)
+        return pattern
+
+    def _filled(self, values: tuple[str, ...], identity: Identity) -> Pattern:
+        given = iter(values)
+        tokens = [next(given) if isinstance(t, Variable) else t for t in self._tokens]
+        is_filter = self._parts is not None and not identity.far_reaching
+        return Pattern(_merged(tokens), is_filter=is_filter)
 
 
 class Pattern:
-    """A pattern without variables."""
+    """A pattern without variables.
 
-    __slots__ = ("_filter", "_machine", "_prefix", "_wild_start")
+    Args:
+        is_filter: it holds no wildcards but those of MQTT, so it is compared level by level;
+            2026-11-20: 0.4 us for a topic of four levels, 5 us by the automaton, which is made at
+            its first use.
+    """
 
-    def __init__(self, tokens: tuple[Token, ...], *, plain: bool) -> None:
-        first = tokens[0] if tokens else ""
-        self._wild_start = isinstance(first, Wildcard)
-        self._prefix = first if isinstance(first, str) else ""
-        if len(tokens) > 1 and tokens[-1] is Wildcard.REST:
-            # "a/#" matches "a" as well [MQTT-4.7.1-2], so its own slash is not part of the prefix.
-            self._prefix = self._prefix.removesuffix("/") if len(tokens) == 2 else self._prefix
-        text = "".join(t if isinstance(t, str) else t.value for t in tokens)
-        self._filter = text if plain and text else None
-        self._machine = _Machine(tokens)
+    __slots__ = ("_levels", "_machine", "_tokens", "_wild_start")
+
+    def __init__(self, tokens: tuple[Token, ...], *, is_filter: bool) -> None:
+        self._wild_start = bool(tokens) and isinstance(tokens[0], Wildcard)
+        self._tokens = tokens
+        self._machine: _Machine | None = None
+        text = "".join([t if isinstance(t, str) else t.value for t in tokens])
+        self._levels = text.split("/") if is_filter and text else None
 
     def matches(self, text: str) -> bool:
         """Whether a topic name (or client id, or username) matches.
 
         What begins with a wildcard does not match a topic that begins with ``$`` [MQTT-4.7.2-1].
         """
-        if not text.startswith(self._prefix) or (self._wild_start and text.startswith("$")):
+        if self._wild_start and text.startswith("$"):
             return False
-        if self._filter is not None:
-            return topics.matches(self._filter, text)
-        return self._machine.accepts(text)
+        if self._levels is not None:
+            return _level_by_level(self._levels, text.split("/"))
+        return self._automaton().accepts(text)
 
     def contains(self, topic_filter: str) -> bool:
         """Whether every topic that the filter matches is matched by this pattern as well (SECURITY
@@ -144,7 +191,94 @@ class Pattern:
         """
         if self._wild_start and topic_filter.startswith("$"):
             return False
-        return self._machine.contains(topic_filter)
+        if self._levels is not None:
+            return _filter_inside(self._levels, topic_filter.split("/"))
+        return self._automaton().contains(topic_filter)
+
+    def _automaton(self) -> _Machine:
+        if self._machine is None:
+            self._machine = _Machine(self._tokens)
+        return self._machine
+
+
+Level = str | tuple[str | Variable, ...]
+"""A level of a template: text, ``+`` or ``#``; or texts and variables one after the other."""
+
+
+def _level_parts(tokens: tuple[Token | Variable, ...]) -> list[Level]:
+    """A template without ``?`` and ``*``, level by level."""
+    levels: list[list[str | Variable]] = [[]]
+    for token in tokens:
+        if isinstance(token, Variable):
+            levels[-1].append(token)
+            continue
+        first, *others = (token if isinstance(token, str) else token.value).split("/")
+        levels[-1].append(first)
+        levels += [[text] for text in others]
+    return [
+        tuple(parts)
+        if any(isinstance(part, Variable) for part in parts)
+        else "".join(map(str, parts))
+        for parts in levels
+    ]
+
+
+def _parts_match(wanted: list[Level], levels: list[str], values: Mapping[str, str]) -> bool:
+    """As ``_level_by_level``, with the variables put in on the way."""
+    if wanted[-1] == "#":
+        if len(levels) < len(wanted) - 1:
+            return False
+    elif len(levels) != len(wanted):
+        return False
+    if wanted[0] in ("+", "#") and levels[0].startswith("$"):
+        return False  # [MQTT-4.7.2-1]
+    for want, level in zip(wanted, levels, strict=False):
+        if isinstance(want, str):
+            if want != level and want != "+":
+                return want == "#"
+        elif level != _put_in(want, values):
+            return False
+    return True
+
+
+def _put_in(parts: tuple[str | Variable, ...], values: Mapping[str, str]) -> str | None:
+    """The level as text; None when a value is missing."""
+    text = ""
+    for part in parts:
+        piece = part if isinstance(part, str) else values.get(part.name, "")
+        if not piece and isinstance(part, Variable):
+            return None
+        text += piece
+    return text
+
+
+def _level_by_level(wanted: list[str], levels: list[str]) -> bool:
+    """Whether a filter matches a topic, both by levels; ``a/#`` matches ``a`` as well
+    [MQTT-4.7.1-1]."""
+    if wanted[-1] == "#":
+        if len(levels) < len(wanted) - 1:
+            return False
+    elif len(levels) != len(wanted):
+        return False
+    for want, level in zip(wanted, levels, strict=False):
+        if want != level and want != "+":
+            return want == "#"
+    return True
+
+
+def _filter_inside(wanted: list[str], inner: list[str]) -> bool:
+    """Whether one filter matches all that another matches, both by levels."""
+    if wanted == ["+", "#"]:
+        return True  # as "#" does
+    for place, want in enumerate(wanted):
+        if want == "#":
+            return True
+        if place == len(inner):
+            return False
+        level = inner[place]
+        if level == "#" or (want not in ("+", level)):
+            return False
+    return len(inner) == len(wanted)
 
 
 class _Machine:

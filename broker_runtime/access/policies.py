@@ -7,13 +7,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from broker_runtime.access.patterns import Pattern, Template, literal_in_topic
-from broker_runtime.access.rights import EVERYTHING, Rights, Rule, combinations
+from broker_runtime.access.patterns import Identity, Template
+from broker_runtime.access.rights import (
+    EVERYTHING,
+    Rights,
+    Rule,
+    RuleBook,
+    combinations,
+)
 from broker_runtime.contract.configuration import Policy
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_KNOWN: Final = 4_096
+"""So many sets of rules and addresses are kept; what is forgotten is worked out again."""
 
 
 class PolicyInvalid(ValueError):
@@ -49,62 +59,37 @@ def peer_address(host: str) -> Host | None:
 
 
 class _Statement:
-    """One policy, parsed."""
+    """One policy: the rule, and to whom it speaks."""
 
-    __slots__ = ("_client_id", "_ip", "_rule", "_templates", "_username", "policy")
+    __slots__ = ("_client_id", "_ip", "_username", "is_for_all", "rule")
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
         self._client_id = _expression(policy.client_id)
         self._username = _expression(policy.username)
         self._ip = _network(policy.ip)
-        self._templates = tuple(Template(text, in_topic=True) for text in policy.topics)
-        fixed = not any(template.variables for template in self._templates)
-        combinations(policy.qos, policy.retain)
-        self._rule = self._bound({}, shared=True) if fixed else None
-
-    def rule_for(
-        self, subject: Subject, address: Host | None, values: Mapping[str, str]
-    ) -> Rule | None:
-        """What the policy says to this client; None when it does not speak of it."""
-        if self._ip is not None and (address is None or address not in self._ip):
-            return None
-        for template, text in (
-            (self._client_id, subject.client_id),
-            (self._username, subject.username),
-        ):
-            if template is not None:
-                pattern = template.bind(values)
-                if pattern is None or not pattern.matches(text):
-                    return None
-        return self._rule or self._bound(values, shared=False)
-
-    def _bound(self, values: Mapping[str, str], *, shared: bool) -> Rule:
-        policy = self.policy
-        allow = policy.effect == "allow"
-        patterns = tuple(
-            pattern
-            for template in self._templates
-            if (pattern := _bind_topic(template, values, allow)) is not None
-        )
-        return Rule(
+        self.is_for_all = self._client_id is None and self._username is None and self._ip is None
+        self.rule = Rule(
             name=policy.name,
-            allow=allow,
+            allow=policy.effect == "allow",
             actions=frozenset(policy.actions),
-            patterns=patterns,
-            any_topic=not self._templates,
+            templates=tuple([Template(text, in_topic=True) for text in policy.topics]),
             mask=combinations(policy.qos, policy.retain),
-            shared=shared,
+        )
+
+    def speaks_to(self, subject: Subject, address: Host | None, identity: Identity) -> bool:
+        """Whether its conditions hold for a client."""
+        if self._ip is not None and (address is None or address not in self._ip):
+            return False
+        return _fits(self._client_id, subject.client_id, identity) and _fits(
+            self._username, subject.username, identity
         )
 
 
-def _bind_topic(template: Template, values: Mapping[str, str], allow: bool) -> Pattern | None:
-    """An *allow* with a value that would reach beyond its level allows nothing; a *deny* takes it
-    literally (Z8).
-    """
-    if allow and not all(literal_in_topic(values.get(name, "")) for name in template.variables):
-        return None
-    return template.bind(values)
+def _fits(template: Template | None, text: str, identity: Identity) -> bool:
+    if template is None:
+        return True
+    pattern = template.bind(identity)
+    return pattern is not None and pattern.matches(text)
 
 
 class PolicySet:
@@ -121,7 +106,11 @@ class PolicySet:
     def __init__(self, policies: Sequence[Policy], *, enabled: bool) -> None:
         self._enabled = enabled
         self._statements = [_parsed(policy) for policy in policies]
-        self._shared: dict[tuple[int, ...], Rights] = {}
+        self._conditional = [
+            place for place, statement in enumerate(self._statements) if not statement.is_for_all
+        ]
+        self._known: dict[tuple[int, ...], Rights] = {}
+        self._addresses: dict[str, Host | None] = {}
 
     @property
     def allow_everything(self) -> bool:
@@ -129,23 +118,45 @@ class PolicySet:
         return not self._enabled
 
     def rights_of(self, subject: Subject) -> Rights:
-        """What a client may do. Clients to whom the very same rules speak share one object."""
+        """What a client may do. Clients to whom the very same rules speak share one object, or one
+        book of rules when a rule holds variables."""
         if not self._enabled:
             return EVERYTHING
-        address, values = peer_address(subject.host), subject.values()
-        rules = tuple(
-            rule
-            for statement in self._statements
-            if (rule := statement.rule_for(subject, address, values)) is not None
-        )
-        key = tuple(map(id, rules))
-        shared = self._shared.get(key)
-        if shared is not None and shared.rules == rules:
+        held = self._conditions_held(subject) if self._conditional else ()
+        shared = self._known.get(held)
+        if shared is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            shared = self._known[held] = self._rights_under(held)
+        if not shared.varies:
             return shared
-        rights = Rights(rules)
-        if all(rule.shared for rule in rules):
-            self._shared[key] = rights
-        return rights
+        return shared.of(subject.client_id, subject.username, subject.certificate)
+
+    def _conditions_held(self, subject: Subject) -> tuple[int, ...]:
+        """Places of the policies whose conditions hold for a client."""
+        address, identity = self._address(subject.host), Identity(subject.values())
+        return tuple(
+            [
+                place
+                for place in self._conditional
+                if self._statements[place].speaks_to(subject, address, identity)
+            ]
+        )
+
+    def _rights_under(self, held: tuple[int, ...]) -> Rights:
+        rules = [
+            statement.rule
+            for place, statement in enumerate(self._statements)
+            if statement.is_for_all or place in held
+        ]
+        return Rights(RuleBook(tuple(rules)))
+
+    def _address(self, host: str) -> Host | None:
+        if host not in self._addresses:
+            if len(self._addresses) >= MAX_KNOWN:
+                self._addresses.clear()
+            self._addresses[host] = peer_address(host)
+        return self._addresses[host]
 
 
 def _parsed(policy: Policy) -> _Statement:

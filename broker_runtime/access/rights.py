@@ -1,19 +1,28 @@
 """What one client may do: its rules in order, asked by topic. Answers are cached by whoever asks
 often.
+
+2026-11-20, Python 3.11, 500 policies with wildcards and variables, 25 of them under the topic's
+first level: 75 us for a first answer, 800 us when every pattern was made for every client; a
+CONNECT takes 60 us of rights instead of 20 ms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
-from broker_runtime.access.patterns import Pattern
+from broker_runtime.access.patterns import NOBODY, Identity, Template
 
 Action = Literal["connect", "pub", "sub"]
 
-ALL_COMBINATIONS = 0b111_111
+Values = Mapping[str, str]
+"""Variable name (``ClientId``, ``Certificate.Subject.CommonName`` …) → value."""
+NO_VALUES: Final[Values] = {}
+
+ALL_COMBINATIONS: Final = 0b111_111
 """Every (QoS, retain) pair of a PUBLISH."""
+MAX_FIRST_LEVELS: Final = 1_024
+"""So many first levels are looked up once; clients may invent them."""
 
 
 def combination(qos: int, retain: bool) -> int:
@@ -33,58 +42,182 @@ def combinations(qos: Sequence[int], retain: bool | None) -> int:
     return sum(combination(level, kind) for level in set(qos) or {0, 1, 2} for kind in kinds)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """A policy as it speaks to one client."""
+    """A policy, but for the clients that it speaks to."""
 
-    name: str
-    allow: bool
-    actions: frozenset[Action]
-    patterns: tuple[Pattern, ...]
-    any_topic: bool
-    mask: int
-    """(QoS, retain) pairs it speaks of, see ``combination``."""
-    shared: bool = False
-    """Whether the rule is the same for all clients (no variables in its topics)."""
+    __slots__ = ("actions", "allow", "any_topic", "mask", "name", "templates", "varies")
 
-    def speaks_of(self, topic: str) -> bool:
-        """Whether a topic name is meant."""
+    def __init__(
+        self,
+        *,
+        name: str,
+        allow: bool,
+        actions: frozenset[Action],
+        templates: tuple[Template, ...],
+        mask: int,
+    ) -> None:
+        self.name = name
+        self.allow = allow
+        self.actions = actions
+        self.templates = templates
+        self.any_topic = not templates
+        self.mask = mask
+        """(QoS, retain) pairs it speaks of, see ``combination``."""
+        self.varies = any(template.variables for template in templates)
+        """Whether it says different things to different clients."""
+
+    def may_speak_of(self, first_level: str) -> bool:
+        """False: no topic under this first level is meant, whoever asks."""
+        return self.any_topic or any(
+            template.first_level is None or template.first_level == first_level
+            for template in self.templates
+        )
+
+    def speaks_of(self, topic: str, levels: list[str], identity: Identity) -> bool:
+        """Whether a topic name, ``levels`` when split, is meant."""
         if self.any_topic:
             return not self._leaves_out(topic)
-        return any(pattern.matches(topic) for pattern in self.patterns)
+        for template in self.templates:
+            if self._reaches(template, identity) and template.matches(topic, levels, identity):
+                return True
+        return False
 
-    def covers(self, topic_filter: str) -> bool:
+    def covers(self, topic_filter: str, identity: Identity) -> bool:
         """Whether every topic of the filter is meant."""
         if self.any_topic:
             return not self._leaves_out(topic_filter)
-        return any(pattern.contains(topic_filter) for pattern in self.patterns)
+        for template in self.templates:
+            if self._reaches(template, identity) and template.contains(topic_filter, identity):
+                return True
+        return False
 
     def _leaves_out(self, topic: str) -> bool:
         """An *allow* for any topic does not open what the server says of itself and of other
         clients: that has to be named (SECURITY Z13)."""
         return self.allow and topic.startswith(("$SYS", "$events"))
 
+    def _reaches(self, template: Template, identity: Identity) -> bool:
+        """An *allow* with a value that would reach beyond its level allows nothing; a *deny* takes
+        it literally (Z8).
+        """
+        if not self.allow or not identity.far_reaching:
+            return True
+        return not any(name in identity.far_reaching for name in template.variables)
+
+
+class RuleBook:
+    """The rules that speak to some clients, in order, and found by first level.
+
+    A node has few of them: one for each set of policies whose conditions hold together.
+    """
+
+    __slots__ = (
+        "_publish_under",
+        "_subscribe_under",
+        "connect",
+        "delivery_varies",
+        "publish",
+        "rules",
+        "subscribe",
+        "varies",
+    )
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self.connect = tuple([rule for rule in rules if "connect" in rule.actions])
+        self.publish = tuple([rule for rule in rules if "pub" in rule.actions])
+        self.subscribe = tuple([rule for rule in rules if "sub" in rule.actions])
+        self.varies = any(rule.varies for rule in rules)
+        """Whether it says different things to different clients."""
+        self.delivery_varies = any(rule.varies for rule in self.subscribe)
+        self._publish_under: dict[str, tuple[Rule, ...]] = {}
+        self._subscribe_under: dict[str, tuple[Rule, ...]] = {}
+
+    def publish_under(self, first_level: str) -> tuple[Rule, ...]:
+        """Rules for publishing that may speak of topics under a first level."""
+        return _under(self._publish_under, self.publish, first_level)
+
+    def subscribe_under(self, first_level: str) -> tuple[Rule, ...]:
+        """Rules for subscribing that may speak of topics under a first level."""
+        return _under(self._subscribe_under, self.subscribe, first_level)
+
+
+def _under(
+    known: dict[str, tuple[Rule, ...]], rules: tuple[Rule, ...], first_level: str
+) -> tuple[Rule, ...]:
+    found = known.get(first_level)
+    if found is None:
+        if len(known) >= MAX_FIRST_LEVELS:
+            known.clear()
+        found = known[first_level] = tuple(
+            [rule for rule in rules if rule.may_speak_of(first_level)]
+        )
+    return found
+
 
 class Rights:
-    """The rules that speak to one client, in order.
+    """A book of rules as it speaks to one client, or to all when no rule varies.
 
     Args:
-        rules: in the order of checking.
+        book: the rules in the order of checking.
+        client_id, username, certificate: values of the variables, for ``of``.
         fallback: what happens when none matches; True only where authorization is switched off.
     """
 
-    __slots__ = ("_connect", "_fallback", "_publish", "_subscribe", "rules")
+    __slots__ = (
+        "_book",
+        "_certificate",
+        "_client_id",
+        "_fallback",
+        "_shared",
+        "_username",
+    )
 
-    def __init__(self, rules: tuple[Rule, ...], *, fallback: bool = False) -> None:
-        self.rules = rules
+    def __init__(
+        self,
+        book: RuleBook,
+        client_id: str = "",
+        username: str = "",
+        certificate: Values = NO_VALUES,
+        *,
+        fallback: bool = False,
+    ) -> None:
+        self._book = book
+        self._client_id = client_id
+        self._username = username
+        self._certificate = certificate
         self._fallback = fallback
-        self._connect = tuple(rule for rule in rules if "connect" in rule.actions)
-        self._publish = tuple(rule for rule in rules if "pub" in rule.actions)
-        self._subscribe = tuple(rule for rule in rules if "sub" in rule.actions)
+        self._shared: Rights | None = None
+
+    def of(self, client_id: str, username: str, certificate: Values) -> Rights:
+        """The same rules as they speak to one client."""
+        own = Rights(self._book, client_id, username, certificate)
+        if not self._book.delivery_varies:
+            own._shared = self
+        return own
+
+    @property
+    def delivery(self) -> Rights:
+        """Rights that answer ``refuses_delivery`` as these do, one object for as many clients as
+        possible: a key for those who keep answers."""
+        return self._shared or self
+
+    @property
+    def varies(self) -> bool:
+        """Whether the rules say different things to different clients."""
+        return self._book.varies
+
+    def _identity(self) -> Identity:
+        """Made when it is asked for, so that an idle client does not hold it."""
+        if not self._book.varies:
+            return NOBODY
+        return Identity(
+            {"Username": self._username, "ClientId": self._client_id, **self._certificate}
+        )
 
     def refuses_connect(self) -> str | None:
         """Why the client may not connect, in plain words; None when it may."""
-        for rule in self._connect:
+        for rule in self._book.connect:
             return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to connect"
 
@@ -93,9 +226,10 @@ class Rights:
         ``combination``.
         """
         allowed, open_pairs = 0, ALL_COMBINATIONS
-        for rule in self._publish:
+        identity, levels = self._identity(), topic.split("/")
+        for rule in self._book.publish_under(levels[0]):
             spoken = rule.mask & open_pairs
-            if spoken and rule.speaks_of(topic):
+            if spoken and rule.speaks_of(topic, levels, identity):
                 allowed |= spoken if rule.allow else 0
                 open_pairs &= ~spoken
                 if not open_pairs:
@@ -104,9 +238,9 @@ class Rights:
 
     def refuses_publish(self, topic: str, *, qos: int, retain: bool) -> str | None:
         """Why the client may not publish so; None when it may."""
-        bit = combination(qos, retain)
-        for rule in self._publish:
-            if rule.mask & bit and rule.speaks_of(topic):
+        bit, identity, levels = combination(qos, retain), self._identity(), topic.split("/")
+        for rule in self._book.publish_under(levels[0]):
+            if rule.mask & bit and rule.speaks_of(topic, levels, identity):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to publish here"
 
@@ -120,8 +254,9 @@ class Rights:
             topic_filter: the inner filter of a shared subscription (SECURITY Z6).
             qos: the QoS asked for. Retain conditions do not speak of subscriptions.
         """
-        for rule in self._subscribe:
-            if rule.mask & _pairs_of(qos) and rule.covers(topic_filter):
+        pairs, identity = _pairs_of(qos), self._identity()
+        for rule in self._book.subscribe:
+            if rule.mask & pairs and rule.covers(topic_filter, identity):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows all topics of this filter"
 
@@ -129,8 +264,9 @@ class Rights:
         """Why a message of this topic may not be delivered on a subscription of this QoS; None
         when it may.
         """
-        for rule in self._subscribe:
-            if rule.mask & _pairs_of(qos) and rule.speaks_of(topic):
+        pairs, identity, levels = _pairs_of(qos), self._identity(), topic.split("/")
+        for rule in self._book.subscribe_under(levels[0]):
+            if rule.mask & pairs and rule.speaks_of(topic, levels, identity):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to receive this topic"
 
@@ -143,5 +279,5 @@ def _denied_by(rule: Rule) -> str:
     return f"policy {rule.name!r} denies it"
 
 
-EVERYTHING = Rights((), fallback=True)
+EVERYTHING = Rights(RuleBook(()), fallback=True)
 """The rights of every client where authorization is switched off."""

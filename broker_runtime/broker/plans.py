@@ -191,7 +191,7 @@ class Planner:
         answers: dict[tuple[Rights, int], bool] = {}
         allowed = []
         for delivery in deliveries:
-            key = (self._core.rights_of(delivery.subscriber), delivery.qos)
+            key = (self._core.rights_of(delivery.subscriber).delivery, delivery.qos)
             answer = answers.get(key)
             if answer is None:
                 answer = key[0].refuses_delivery(topic, qos=delivery.qos) is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_runtime.access.patterns import PatternInvalid, Template
+from broker_runtime.access.patterns import Identity, PatternInvalid, Template
 from broker_runtime.codec import topics
 
 
@@ -46,7 +46,7 @@ FILTERS = st.tuples(
 
 
 def pattern(text: str, **values: str):
-    return Template(text, in_topic=True).bind(values)
+    return Template(text, in_topic=True).bind(Identity(values))
 
 
 @settings(deadline=None)
@@ -140,7 +140,40 @@ def test_a_malformed_pattern_is_refused__Z2(text):
 
 
 def test_in_a_client_id_plus_and_hash_are_plain_characters():
-    pattern = Template("*${Username}*", in_topic=False).bind({"Username": "a+#"})
+    pattern = Template("*${Username}*", in_topic=False).bind(Identity({"Username": "a+#"}))
     assert pattern is not None
     assert pattern.matches("x/a+#/y")
     assert not pattern.matches("x/abc/y")
+
+
+TEMPLATES = st.lists(
+    st.sampled_from(["a", "b/", "/", "+/", "${Username}", "${ClientId}", "c"]),
+    min_size=1,
+    max_size=6,
+).map("".join)
+VALUES = st.sampled_from(["", "a", "b", "ab", "a/b", "+", "#"])
+
+
+@settings(deadline=None)
+@given(TEMPLATES, VALUES, VALUES, TOPICS)
+def test_a_template_matches_as_its_pattern_for_that_client_does(text, username, client_id, topic):
+    """Level by level with the values put in on the way, and by the automaton with them inside."""
+    try:
+        template = Template(text, in_topic=True)
+    except PatternInvalid:
+        return
+    identity = Identity({"Username": username, "ClientId": client_id})
+    bound = template.bind(identity)
+    expected = bound is not None and bound._automaton().accepts(topic)
+    starts_wild = text.startswith("+")
+    assert template.matches(topic, topic.split("/"), identity) is (
+        expected and not (starts_wild and topic.startswith("$"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "first_level"),
+    [("a/b", "a"), ("a", "a"), ("a${Username}/b", None), ("a*", None), ("+/a", None), ("/a", "")],
+)
+def test_the_first_level_is_known_only_when_it_is_literal(text, first_level):
+    assert Template(text, in_topic=True).first_level == first_level

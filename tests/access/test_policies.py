@@ -201,3 +201,23 @@ def test_the_evaluator_agrees_with_the_obvious_one(policies, topic, qos, retain)
     delivered = granted.refuses_delivery(topic, qos=qos) is None
     assert delivered is obvious(policies, "sub", topic, qos, retain)
     assert (granted.refuses_subscribe(topic, qos=qos) is None) is delivered
+
+
+def test_a_policy_with_variables_for_publishing_only_leaves_deliveries_shared():
+    policies = PolicySet(
+        [policy(actions=("pub",), topics=("own/${ClientId}/#",)), policy(actions=("sub",))],
+        enabled=True,
+    )
+    one, two = (policies.rights_of(Subject(name, "u", "10.0.0.1")) for name in ("c1", "c2"))
+    assert may_publish(one, "own/c1/x")
+    assert not may_publish(one, "own/c2/x")
+    assert one.delivery is two.delivery
+
+
+def test_many_policies_answer_by_the_first_level():
+    policies = [policy(topics=(f"site-{i}/${{ClientId}}/#",)) for i in range(500)]
+    granted = rights(policy("deny", topics=("+/+/secret",)), *policies)
+    assert may_publish(granted, "site-499/c1/t")
+    assert not may_publish(granted, "site-499/c2/t")
+    assert not may_publish(granted, "site-499/c1/secret")
+    assert not may_publish(granted, "elsewhere/c1/t")

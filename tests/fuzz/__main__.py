@@ -14,9 +14,8 @@ from pathlib import Path
 
 import atheris
 
-from tests.fuzz import corpus
-
 with atheris.instrument_imports(include=["broker_runtime"]):
+    from tests.fuzz import corpus
     from tests.fuzz.targets import TARGETS
 
 
