@@ -75,7 +75,7 @@ def _disconnect(core: Core, link: Connection, packet: Disconnect) -> None:
     expiry_s = packet.properties.session_expiry_s
     if expiry_s is not None:
         if expiry_s and not session.expiry_s:
-            # [MQTT-3.14.2-2 of 5.0]
+            # MQTT 5.0 §3.14.2.2.2
             link.fail(
                 Violation(ReasonCode.PROTOCOL_ERROR, "DISCONNECT sets a session expiry after all")
             )

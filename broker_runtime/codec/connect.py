@@ -68,7 +68,7 @@ def _check_flags(flags: int, version: int) -> None:
     if flags & _WILL_QOS == _WILL_QOS:
         raise malformed("the will QoS is 3")  # [MQTT-3.1.2-12]
     if version < V5 and flags & _PASSWORD and not flags & _USERNAME:
-        raise malformed("there is a password without a user name")  # [MQTT-3.1.2-22] of 3.1.1
+        raise malformed("there is a password without a user name")  # [MQTT3-3.1.2-22]
 
 
 def _read_after_version(reader: Reader, version: int) -> Connect:

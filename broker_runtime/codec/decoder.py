@@ -206,7 +206,7 @@ def _subscription(topic_filter: str, options: int, version: int) -> Subscription
     qos = options & 3
     retain_handling = options >> 4
     if qos == 3 or retain_handling == 3:
-        # MQTT 5.0 §3.8.3.1; [MQTT-3-8.3-4] of 3.1.1
+        # MQTT 5.0 §3.8.3.1; [MQTT3-3-8.3-4]
         raise protocol_error("the subscription options ask for QoS 3 or retain handling 3")
     no_local = bool(options & 4)
     if no_local and topic_filter.startswith(SHARE_PREFIX):

@@ -108,7 +108,7 @@ class Will:
 @dataclass(slots=True, kw_only=True)
 class Connect:
     """CONNECT. ``client_id`` may be empty: whether that is allowed is the session's business
-    [MQTT-3.1.3-8 of 3.1.1].
+    [MQTT3-3.1.3-8].
 
     ``keep_alive_s`` 0 = none. ``clean_start`` is Clean Session in versions before 5.
     """

@@ -150,10 +150,10 @@ CONNACK_RETURN_CODES: Final[dict[int, int]] = {
 5).
 
 A reason that is not here (malformed, protocol error, too large …) has no 3.1.1 return code: close
-without an answer [MQTT-3.2.2-6 of 3.1.1]. """
+without an answer [MQTT3-3.2.2-6]."""
 
 SUBACK_V3_FAILURE: Final = 0x80
-"""The only refusal that a 3.1.1 SUBACK knows [MQTT-3.9.3-2 of 3.1.1]."""
+"""The only refusal that a 3.1.1 SUBACK knows [MQTT3-3.9.3-2]."""
 
 
 def connack_return_code(reason: int) -> int | None:

@@ -114,7 +114,7 @@ def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms 
     if connect.protocol_version == V5:
         wanted_s = asked.session_expiry_s or 0
     else:
-        # Clean Session ends the session with the connection [MQTT-3.1.2-6 of 3.1.1].
+        # Clean Session ends the session with the connection [MQTT3-3.1.2-6].
         wanted_s = 0 if connect.clean_start else limits.session_expiry_max_s
     expiry_s = min(wanted_s, limits.session_expiry_max_s)
     if expiry_s != wanted_s:

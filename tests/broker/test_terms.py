@@ -222,3 +222,16 @@ async def test_a_client_can_be_sent_to_another_server(stage, reason):
     assert goodbye.reason == reason
     assert goodbye.properties.server_reference == "other:1883"
     assert not anna.is_open
+
+
+async def test_a_reason_string_that_does_not_fit_connack_or_pubrec_is_left_out(stage):
+    """[MQTT-3.2.2-19] [MQTT-3.5.2-2]"""
+    peer = stage.connection(version=5)
+    properties = p.Properties(authentication_method="x", maximum_packet_bytes=20)
+    answer = await peer.connect("anna", properties=properties)
+    assert (answer.reason, answer.properties.reason_string) == (R.BAD_AUTHENTICATION_METHOD, None)
+    properties = p.Properties(maximum_packet_bytes=25)
+    anna = await stage.client("anna", version=5, properties=properties)
+    await anna.send(p.Publish(topic="$SYS/x", payload=b"", qos=2, packet_id=1))
+    (answer,) = anna.take(p.Ack)
+    assert (answer.reason, answer.properties) == (R.NOT_AUTHORIZED, None)

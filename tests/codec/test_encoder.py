@@ -36,7 +36,7 @@ def test_a_refused_connect_has_a_return_code_before_mqtt_5(reason, return_code):
 
 @pytest.mark.parametrize(("version", "flags"), [(3, 0), (4, 1)])
 def test_only_3_1_1_and_later_are_told_that_there_was_a_session(version, flags):
-    """The byte is reserved in MQTT 3.1 (§3.2); [MQTT-3.2.2-2] of 3.1.1."""
+    """The byte is reserved in MQTT 3.1 (§3.2); [MQTT3-3.2.2-2]."""
     assert encode(ConnAck(reason=0, session_present=True), version) == bytes((0x20, 2, flags, 0))
 
 
