@@ -27,8 +27,6 @@ def valid_topic_filter(topic_filter: str) -> bool:
     """Whether it may be subscribed to, ``$share/group/filter`` included (P16)."""
     if not _fits(topic_filter):
         return False
-    if topic_filter == "$share":
-        return False  # a shared subscription without name and filter
     if topic_filter.startswith(SHARE_PREFIX):
         group, slash, inner = topic_filter[len(SHARE_PREFIX) :].partition("/")
         # [MQTT-4.8.2-1] a name of at least one character; [MQTT-4.8.2-2] without wildcards,

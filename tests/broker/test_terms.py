@@ -230,7 +230,7 @@ async def test_a_reason_string_that_does_not_fit_connack_or_pubrec_is_left_out(s
     properties = p.Properties(authentication_method="x", maximum_packet_bytes=20)
     answer = await peer.connect("anna", properties=properties)
     assert (answer.reason, answer.properties.reason_string) == (R.BAD_AUTHENTICATION_METHOD, None)
-    properties = p.Properties(maximum_packet_bytes=25)
+    properties = p.Properties(maximum_packet_bytes=22)
     anna = await stage.client("anna", version=5, properties=properties)
     await anna.send(p.Publish(topic="$SYS/x", payload=b"", qos=2, packet_id=1))
     (answer,) = anna.take(p.Ack)

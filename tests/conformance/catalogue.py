@@ -68,7 +68,7 @@ def statements() -> dict[str, Statement]:
             parts = _LINE.match(line)
             if parts is None:
                 raise ValueError(f"{file}: not 'number kind words': {line!r}")
-            statement = Statement(prefix, *parts.groups())
+            statement = Statement(prefix, parts[1], parts[2], parts[3])
             if statement.name in found:
                 raise ValueError(f"{file}: {statement.name} is there twice")
             found[statement.name] = statement
