@@ -106,7 +106,8 @@ class Ledger:
             return
         if who == receiver:  # members of a group share the order, none of them has all of it
             newest = self._newest.get((who, topic, qos), -1)
-            if number < newest:
+            # One that was first sent before the SUBACK may come late: its publisher sends it again.
+            if number < newest and message.sent_at > entry.owed_since:
                 self.faults.append(f"{who}: out of order: {topic} {number} after {newest}")
             self._newest[who, topic, qos] = max(newest, number)
 
