@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 LOCK = "node.lock"
+RESTORING = "restore.draft"
+"""Stands in the folder while a snapshot is being restored, and after a restore that was cut off."""
 
 
 class FolderUnusable(Exception):
@@ -25,12 +27,20 @@ class DataFolder:
         self.path = path
         self._lock: int | None = None
 
-    def acquire(self) -> None:
+    def acquire(self, *, restoring: bool = False) -> None:
         """Make the folder if need be and lock it.
 
+        Args:
+            restoring: whether it may be a folder in which a restore was cut off.
+
         Raises:
-            FolderUnusable: it cannot be made or written, or another node runs on it.
+            FolderUnusable: it cannot be made or written, another node runs on it, or a restore was
+                cut off.
         """
+        if not restoring and (self.path / RESTORING).exists():
+            raise FolderUnusable(
+                f"--data {self.path}: a restore did not end ({RESTORING} is there); run it again"
+            )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
