@@ -1,4 +1,4 @@
-"""``python -m broker_runtime``: run a node, or make its password file."""
+"""``python -m broker_runtime``: run a node, make its password file, keep and restore snapshots."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from broker_runtime import standalone
+from broker_runtime import snapshot_command, standalone
 from broker_runtime.config import reference
 from broker_runtime.config.option import OptionError
 from broker_runtime.config.options import Options, parse
 from broker_runtime.logs import start_logging
 from broker_runtime.node import CannotStart, ExitCode, Node, Secrets
 from broker_runtime.passwords import set_password
+from broker_runtime.snapshots import SnapshotError
 
 logger = logging.getLogger("broker_runtime")
 
@@ -30,6 +31,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         if argv[:1] == ["passwd"]:
             return _passwd(argv[1:])
+        if argv[:1] in (["snapshot"], ["restore"]):
+            sys.stdout.write(snapshot_command.run(argv))
+            return ExitCode.STOPPED
         if argv == ["options"]:
             sys.stdout.write(reference.markdown())
             return ExitCode.STOPPED
@@ -45,6 +49,8 @@ def main(argv: Sequence[str]) -> int:
             return runner.run(_serve(options, secrets))
     except standalone.FILE_ERRORS as error:
         return _fail(ExitCode.OPTIONS, str(error))
+    except SnapshotError as error:
+        return _fail(ExitCode.DATA, str(error))
     except CannotStart as error:
         return _fail(error.exit_code, str(error))
     except Exception:

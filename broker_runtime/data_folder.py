@@ -9,7 +9,9 @@ from pathlib import Path
 
 LOCK = "node.lock"
 RESTORING = "restore.draft"
-"""Stands in the folder while a snapshot is being restored, and after a restore that was cut off."""
+"""Where a snapshot is unpacked before it takes the place of what the folder holds."""
+RESTORE_MARK = f"{RESTORING}/manifest.json"
+"""There while files are moved; still there when that was cut off."""
 
 
 class FolderUnusable(Exception):
@@ -37,9 +39,9 @@ class DataFolder:
             FolderUnusable: it cannot be made or written, another node runs on it, or a restore was
                 cut off.
         """
-        if not restoring and (self.path / RESTORING).exists():
+        if not restoring and (self.path / RESTORE_MARK).exists():
             raise FolderUnusable(
-                f"--data {self.path}: a restore did not end ({RESTORING} is there); run it again"
+                f"--data {self.path}: a restore was cut off ({RESTORE_MARK} is there); run it again"
             )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

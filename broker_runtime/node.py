@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from broker_runtime import __version__
+from broker_runtime import __version__, snapshots
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
 from broker_runtime.broker.errors import Refused
 from broker_runtime.config.options import Options
+from broker_runtime.contract.commands import SnapshotTaken, TakeSnapshot
 from broker_runtime.contract.configuration import (
     Configuration,
     ConfigurationApplied,
@@ -272,6 +273,23 @@ class Node:
         self._broker.configure(sections)
         await self._listeners.apply(sections, prepared)
 
+    async def _take_snapshot(self, command: TakeSnapshot) -> SnapshotTaken:
+        if self._options.data is None:
+            raise Refused("snapshot", "this node was started with --memory: it keeps nothing")
+        if not snapshots.valid_name(command.name):
+            raise Refused("malformed", "name: 1 to 64 letters, digits, '.', '_' and '-' expected")
+        folder = self._options.data / snapshots.FOLDER
+        target, now_ms = folder / command.name, self._now_ms()
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            taken = await asyncio.to_thread(
+                snapshots.take, self._options.data, target, now_ms=now_ms
+            )
+        except (OSError, snapshots.SnapshotError) as error:
+            raise Refused("snapshot", str(error)) from None
+        logger.info("snapshot_taken path=%s size_bytes=%d", target, taken.size_bytes)
+        return SnapshotTaken(path=str(target), size_bytes=taken.size_bytes, taken_ms=now_ms)
+
     # ── Reports ──────────────────────────────────────────────────────────────────────────────────
 
     def _report_applied(self, applied: ConfigurationApplied) -> None:
@@ -335,7 +353,7 @@ class Node:
     def _new_api(self) -> ControlApi:
         return ControlApi(
             token=self._secrets.control_token,
-            dispatch=Dispatch(self._broker, self._journal, self.state),
+            dispatch=Dispatch(self._broker, self._journal, self.state, self._take_snapshot),
             apply=self._apply,
             health=self._health,
             ready=self.obstacle,

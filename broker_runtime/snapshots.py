@@ -21,6 +21,7 @@ import msgspec
 
 from broker_runtime import __version__
 from broker_runtime.data_folder import (
+    RESTORE_MARK,
     RESTORING,
     DataFolder,
     FolderUnusable,
@@ -142,9 +143,7 @@ def _verified_store(database: Path) -> tuple[int, str]:
 
 def _manifest(folder: Path, *, schema: int, node_id: str, taken_ms: int) -> Manifest:
     files = {
-        name: SnapshotFile(
-            size_bytes=(folder / name).stat().st_size, sha256=_digest(folder / name)
-        )
+        name: SnapshotFile(size_bytes=(folder / name).stat().st_size, sha256=_digest(folder / name))
         for name in (STORE, *CONFIGURATION)
         if (folder / name).exists()
     }
@@ -228,7 +227,7 @@ def _restore_held(
 ) -> None:
     draft = data / RESTORING
     present = [name for name in ("store", *CONFIGURATION) if (data / name).exists()]
-    is_interrupted = (draft / MANIFEST).exists()
+    is_interrupted = (data / RESTORE_MARK).exists()
     if present and not replace and not is_interrupted:
         raise SnapshotError(
             f"{data}: holds {', '.join(present)} already; give an empty folder, or --replace"
@@ -242,14 +241,14 @@ def _restore_held(
         _give_to(draft / STORE, node_id)
     sync_folder(draft / "store")
     # From here on a crash leaves the draft with its manifest, and a node refuses the folder.
-    _write_manifest(draft / MANIFEST, manifest)
+    _write_manifest(data / RESTORE_MARK, manifest)
     sync_folder(data)
     if present:
         aside = data / f"replaced-{now_ms}"
         aside.mkdir(mode=0o700, exist_ok=True)
         _move(present, data, aside)
     _move(("store", *(name for name in CONFIGURATION if name in manifest.files)), draft, data)
-    (draft / MANIFEST).unlink()
+    (data / RESTORE_MARK).unlink()
     draft.rmdir()
     sync_folder(data)
 

@@ -16,7 +16,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     """Machine name: ``unauthorized``, ``malformed``, ``unknown``, ``contract_version``,
-    ``not_found``, ``invalid_topic``, ``too_large``, ``not_ready``, ``storage``.
+    ``not_found``, ``invalid_topic``, ``too_large``, ``not_ready``, ``storage``, ``snapshot``.
     """
     message: str
 
@@ -57,5 +57,24 @@ class PublishMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     user_properties: tuple[tuple[str, str], ...] = ()
 
 
-Command = KickClient | PublishMessage
-COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (KickClient, PublishMessage)}
+class SnapshotTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of a snapshot: whole, checked and on the disk of the node."""
+
+    path: str
+    size_bytes: int
+    taken_ms: int
+
+
+class TakeSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Copy the store and the configuration of the running node into ``snapshots/<name>`` of its
+    data folder; ``snapshot`` when it cannot be done."""
+
+    Answer: ClassVar[type[SnapshotTaken]] = SnapshotTaken
+    name: str
+    """1 to 64 letters, digits, ``.``, ``_`` and ``-``, the first a letter or digit."""
+
+
+Command = KickClient | PublishMessage | TakeSnapshot
+COMMANDS: dict[str, type[Command]] = {
+    c.__name__: c for c in (KickClient, PublishMessage, TakeSnapshot)
+}

@@ -9,7 +9,15 @@ import msgspec
 
 from broker_runtime.broker.errors import Refused
 from broker_runtime.codec.topics import valid_topic_filter
-from broker_runtime.contract.commands import COMMANDS, KickClient, Kicked, Published, PublishMessage
+from broker_runtime.contract.commands import (
+    COMMANDS,
+    KickClient,
+    Kicked,
+    Published,
+    PublishMessage,
+    SnapshotTaken,
+    TakeSnapshot,
+)
 from broker_runtime.contract.queries import (
     QUERIES,
     Client,
@@ -37,6 +45,7 @@ MAX_LIST = 1_024
 MAX_NAMES = 10_000
 
 Handler = Callable[[Any], Awaitable[msgspec.Struct]]
+SnapshotTaker = Callable[[TakeSnapshot], Awaitable[SnapshotTaken]]
 
 
 class Clients(Protocol):
@@ -88,13 +97,20 @@ class Records(Protocol):
 class Dispatch:
     """Carries out commands and queries by name."""
 
-    def __init__(self, clients: Clients, records: Records, state: Callable[[], NodeState]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        records: Records,
+        state: Callable[[], NodeState],
+        take_snapshot: SnapshotTaker,
+    ) -> None:
         self._clients = clients
         self._records = records
         self._state = state
         self.commands: dict[str, tuple[type[msgspec.Struct], Handler]] = {
             "KickClient": (COMMANDS["KickClient"], clients.kick),
             "PublishMessage": (COMMANDS["PublishMessage"], clients.publish),
+            "TakeSnapshot": (COMMANDS["TakeSnapshot"], take_snapshot),
         }
         self.queries: dict[str, tuple[type[msgspec.Struct], Handler]] = {
             "ListClients": (QUERIES["ListClients"], self._list_clients),

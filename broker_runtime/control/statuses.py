@@ -15,6 +15,7 @@ STATUS: dict[str, HTTPStatus] = {
     "invalid_topic": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage": HTTPStatus.SERVICE_UNAVAILABLE,
+    "snapshot": HTTPStatus.CONFLICT,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """HTTP status of each refusal code; a code that is not here answers 409."""

@@ -8,7 +8,14 @@ import socket
 from pathlib import Path
 
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
-from broker_runtime.contract.commands import KickClient, Kicked, Published, PublishMessage
+from broker_runtime.contract.commands import (
+    KickClient,
+    Kicked,
+    Published,
+    PublishMessage,
+    SnapshotTaken,
+    TakeSnapshot,
+)
 from broker_runtime.contract.configuration import (
     ClusterSection,
     Configuration,
@@ -230,6 +237,10 @@ class FakeRecords:
         return ClientEventList(events=(self.event,) if client_id in ("", "sensor-1") else ())
 
 
+async def no_snapshot(command: TakeSnapshot) -> SnapshotTaken:
+    raise Refused("snapshot", f"{command.name}: the disk is full")
+
+
 class FakeNode:
     """A control API over a fake broker, with a real keeper and a real file."""
 
@@ -246,7 +257,7 @@ class FakeNode:
         )
         self.api = ControlApi(
             token=TOKEN,
-            dispatch=Dispatch(self.broker, FakeRecords(), self.state),
+            dispatch=Dispatch(self.broker, FakeRecords(), self.state, no_snapshot),
             apply=self.keeper.apply,
             health=lambda: self.sickness,
             ready=lambda: self.keeper.obstacle,

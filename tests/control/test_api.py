@@ -25,6 +25,7 @@ from tests.control.fakes import (
     FakeNode,
     FakeRecords,
     free_port,
+    no_snapshot,
     whole,
 )
 
@@ -82,7 +83,7 @@ async def caller(tmp_path):
 
 
 def test_every_command_and_query_of_the_contract_is_in_the_table():
-    dispatch = Dispatch(FakeBroker(), FakeRecords(), lambda: None)  # type: ignore[arg-type, return-value]  # never called
+    dispatch = Dispatch(FakeBroker(), FakeRecords(), lambda: None, no_snapshot)  # type: ignore[arg-type, return-value]  # never called
 
     assert {name: kind for name, (kind, _) in dispatch.commands.items()} == COMMANDS
     assert {name: kind for name, (kind, _) in dispatch.queries.items()} == QUERIES
