@@ -16,12 +16,15 @@ class AnonymousAuthenticator:
 
     def __init__(self, *, any_username: bool) -> None:
         self._any_username = any_username
+        self._nobody = Identity(username="", authenticator=self.name)
 
     def authenticate(self, credentials: Credentials) -> Answer:
         """An identity that proves nothing."""
         if credentials.username is not None and not self._any_username:
             return None
-        return Identity(username=credentials.username or "", authenticator=self.name)
+        if not credentials.username:
+            return self._nobody
+        return Identity(username=credentials.username, authenticator=self.name)
 
     def still_holds(self, identity: Identity) -> bool:
         """There is nothing that could be withdrawn, except a username's right to be here."""

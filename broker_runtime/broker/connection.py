@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from broker_runtime.broker import ending
 from broker_runtime.broker.client import Session
+from broker_runtime.broker.entrance import peer_of
 from broker_runtime.broker.first_packet import take_connect
 from broker_runtime.broker.hot_path import consume
 from broker_runtime.broker.patrol import NOT_WATCHED
@@ -23,6 +24,7 @@ from broker_runtime.session.outbox import Chunk
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
+    from broker_runtime.broker.handshake import Request
 
 READ_BYTES = 64 * 1024
 """A read of this size says that there is more; the connection then waits for its next turn."""
@@ -65,6 +67,7 @@ class Connection:
         "queued_bytes",
         "read_paused",
         "receive_maximum",
+        "request",
         "seen_s",
         "sent0",
         "session",
@@ -85,6 +88,7 @@ class Connection:
         self.write_paused = self.read_paused = False
         self.state = NEW
         self.session: Session | None = None
+        self.request: Request | None = None  # the CONNECT under decision
         self.address = self.host = ""
         self.version = 0  # 3, 4 or 5 as in CONNECT
         # 4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes
@@ -100,15 +104,14 @@ class Connection:
         self._unanswered: set[int] | None = None
         self.held = False  # nothing is handled: the publisher waits for tokens
         now_s = self.seen_s = core.now_s
-        # What the client may still send, and as of when (``Throttle.room``).
-        self.allowance = 0
+        self.allowance = 0  # what the client may still send (``Throttle.room``)
         self.paced_s = now_s - 1
         # When CONNECT must be decided, or the last bytes taken.
         self.deadline_s = now_s + core.settings.connect_timeout_s
         self.patience_s = 0.0  # how long the client may be silent; 0: for ever
         self.watched = NOT_WATCHED  # its place in ``Patrol``
         self.bytes_received = self.bytes_sent = 0
-        self.drained_bytes = 0  # what may still come after the end
+        self.drained_bytes = 0  # may still come after the end
         self._received: Packets | None = None
         self._sent: Packets | None = None
         self.tally = 0  # the other packets, both ways (``stats.packets_of``)
@@ -146,12 +149,9 @@ class Connection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came. It has ``connect_timeout_s`` to say CONNECT (E1, E2)."""
-        # Listeners make stream transports; those of uvloop are no asyncio.Transport by name.
+        # Those of uvloop are no asyncio.Transport by name.
         stream = self.transport = cast(asyncio.Transport, transport)
-        peer = stream.get_extra_info("peername") or ("", 0)
-        self.host = str(peer[0])
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.address = f"{shown}:{peer[1]}"
+        self.host, self.address = peer_of(stream)
         core = self._core
         if not core.entrance.admits(self):
             self.state = CLOSED
@@ -243,7 +243,7 @@ class Connection:
 
     @property
     def half_received_bytes(self) -> int:
-        """What is kept of a packet that is not whole yet."""
+        """Kept of a packet that is not whole yet."""
         return 0 if self.unfinished is None else len(self.unfinished)
 
     # -- sending -----------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Connection:
         return False
 
     def send(self, data: bytes) -> None:
-        """Put bytes into the outbox; they are written at the end of this tick of the loop."""
+        """Put bytes into the outbox; they are written at the end of this tick."""
         if not self.out:
             self._core.dirty.append(self)
             self._core.plan_flush()

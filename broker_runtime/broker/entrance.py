@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,13 @@ class Entrance:
             return False
         self._allowance -= 1
         return True
+
+
+def peer_of(transport: asyncio.Transport) -> tuple[str, str]:
+    """Host of the peer, and ``host:port`` as it is shown."""
+    peer = transport.get_extra_info("peername") or ("", 0)
+    host = str(peer[0])
+    return host, f"[{host}]:{peer[1]}" if ":" in host else f"{host}:{peer[1]}"
 
 
 def _descriptors() -> int:

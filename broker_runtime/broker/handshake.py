@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import deque
 from collections.abc import Awaitable
-from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from broker_runtime.access.policies import Subject
-from broker_runtime.access.rights import Rights
+from broker_runtime.access.rights import EVERYTHING, Rights
 from broker_runtime.auth.chain import AuthRefusal, Credentials, Identity, Verdict
 from broker_runtime.broker.answers import send_refusal
 from broker_runtime.broker.client import Session
+from broker_runtime.broker.client_ids import TakeOvers, new_client_id
 from broker_runtime.broker.states import CLOSED, NEW
+from broker_runtime.broker.writing import write_at_once
 from broker_runtime.codec.encoder import encode
-from broker_runtime.codec.packets import CONNACK, V5, Connect, Will
+from broker_runtime.codec.packets import CONNACK, V5, V31, Connect, Will
 from broker_runtime.codec.properties import forwardable_block
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import OutboundAliases
@@ -32,12 +31,12 @@ from broker_runtime.storage.base import StoreHealth, WillRecord
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
+    from broker_runtime.contract.configuration import ClusterSection
 
-FLAP_WINDOW_S = 10.0
-FLAP_DELAYS_S = ((10, 5.0), (5, 1.0))
-"""(take-overs of one client id within the window, how long the next one waits), from the worst."""
+_UNKNOWN = Identity(username="", authenticator="")
 
-MAX_FLAPS = 10_000
+CONNACKS_4 = (b"\x20\x02\x00\x00", b"\x20\x02\x01\x00")
+"""CONNACK before MQTT 5, without and with Session Present."""
 
 
 class Request:
@@ -50,7 +49,7 @@ class Request:
         self.connect = connect
         self.terms = terms
         self.limits = limits
-        self.identity = Identity(username="", authenticator="")
+        self.identity = _UNKNOWN
         self.rights: Rights | None = None
 
 
@@ -60,16 +59,18 @@ class Handshake:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._requests: dict[Connection, Request] = {}
+        self._known_limits: Limits | None = None
+        self._limited_by: tuple[ClusterSection | None, int] = (None, 0)
+        self._plain_connacks: dict[bool, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._takeovers: dict[str, deque[float]] = {}
+        self._take_overs = TakeOvers()
         self._delayed: dict[str, Request] = {}
 
     def forget(self, link: Connection) -> None:
         """The connection was decided, or is gone."""
         self._core.entrance.undecided.discard(link)
-        request = self._requests.pop(link, None)
-        if request is not None:
+        request, link.request = link.request, None
+        if request is not None and self._delayed:
             client_id = request.terms.client_id
             if self._delayed.get(client_id) is request:
                 del self._delayed[client_id]
@@ -95,15 +96,14 @@ class Handshake:
         link.explains = asked.request_problem_information != 0
         link.max_packet_bytes = asked.maximum_packet_bytes or UNLIMITED_PACKET_BYTES
         limits = self._limits()
-        # [MQTT-3.1.3-7]; 120 bits nobody can guess (S20)
-        terms = negotiate(connect, limits, new_client_id=f"auto-{secrets.token_hex(15)}")
+        terms = negotiate(connect, limits, new_client_id=new_client_id)
         if isinstance(terms, ConnectRefusal):
             send_refusal(link, terms.reason, terms.detail)
             self._count_refusal(link, connect.client_id, connect.username or "", terms.detail)
             link.shut(terms.detail, keep_will=False)
             return
         request = Request(link, connect, terms, limits)
-        self._requests[link] = request
+        link.request = request
         refusal = self._node_refuses()
         if refusal is not None:
             self.refuse(link, *refusal)
@@ -116,24 +116,30 @@ class Handshake:
                 host=link.host,
             )
         )
-        if isawaitable(verdict):
+        if isinstance(verdict, Identity | AuthRefusal):
+            self._authenticated(request, verdict)
+        else:
             task = self._core.loop.create_task(self._authenticate_later(request, verdict))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        else:
-            self._authenticated(request, verdict)
 
     def _limits(self) -> Limits:
+        """What is granted under the configuration of now."""
         core, settings, cluster = self._core, self._core.settings, self._core.cluster
-        return Limits(
-            keep_alive_max_s=settings.keep_alive_max_s,
-            session_expiry_max_s=cluster.session_expiry_max_s if cluster else 0,
-            receive_maximum=settings.receive_maximum,
-            topic_alias_maximum=settings.topic_alias_maximum,
-            max_packet_bytes=core.max_packet_bytes,
-            inflight_maximum=settings.inflight_maximum,
-            offers=core.offers,
-        )
+        known, (of_cluster, packet_bytes) = self._known_limits, self._limited_by
+        if known is None or of_cluster is not cluster or packet_bytes != core.max_packet_bytes:
+            self._limited_by = (cluster, core.max_packet_bytes)
+            self._plain_connacks.clear()
+            known = self._known_limits = Limits(
+                keep_alive_max_s=settings.keep_alive_max_s,
+                session_expiry_max_s=cluster.session_expiry_max_s if cluster else 0,
+                receive_maximum=settings.receive_maximum,
+                topic_alias_maximum=settings.topic_alias_maximum,
+                max_packet_bytes=core.max_packet_bytes,
+                inflight_maximum=settings.inflight_maximum,
+                offers=core.offers,
+            )
+        return known
 
     def _node_refuses(self) -> tuple[ReasonCode, str] | None:
         core = self._core
@@ -162,8 +168,11 @@ class Handshake:
             return
         core.stats.auth_success += 1
         request.identity = verdict
-        subject = Subject(terms.client_id, verdict.username, link.host)
-        request.rights = core.policies.rights_of(subject)
+        if core.policies.allow_everything:
+            request.rights = EVERYTHING
+        else:
+            subject = Subject(terms.client_id, verdict.username, link.host)
+            request.rights = core.policies.rights_of(subject)
         detail = request.rights.refuses_connect()
         if detail is not None:
             core.stats.acl_connect_failure += 1
@@ -213,7 +222,7 @@ class Handshake:
         if existing is None or existing.link is None:
             self._accept(request)
             return
-        delay_s = self._flap_delay_s(client_id)
+        delay_s = self._take_overs.delay_s(client_id, core.clock.monotonic_s())
         if not delay_s:
             self._accept(request)
             return
@@ -226,17 +235,6 @@ class Handshake:
             )
         self._delayed[client_id] = request
         core.timers.at(core.clock.monotonic_s() + delay_s, lambda: self._waited(request))
-
-    def _flap_delay_s(self, client_id: str) -> float:
-        now_s = self._core.clock.monotonic_s()
-        if len(self._takeovers) > MAX_FLAPS:
-            self._takeovers.clear()
-        times = self._takeovers.setdefault(client_id, deque(maxlen=FLAP_DELAYS_S[0][0]))
-        while times and now_s - times[0] > FLAP_WINDOW_S:
-            times.popleft()
-        delay_s = next((delay for count, delay in FLAP_DELAYS_S if len(times) >= count), 0.0)
-        times.append(now_s)
-        return delay_s
 
     def _waited(self, request: Request) -> None:
         if self._delayed.get(request.terms.client_id) is not request:
@@ -298,8 +296,7 @@ class Handshake:
         # [MQTT-3.1.2-5]: the log holds what waits for it.
         durable = terms.session_expiry_s > 0 or session.durable
         if session.subscriptions and (session.host != link.host or session.durable != durable):
-            # What it may receive, or how, can differ from now on.
-            core.tree.touch(session.subscriptions)
+            core.tree.touch(session.subscriptions)  # what it may receive, or how, can differ
         session.identity = request.identity
         session.address = link.address
         session.host = link.host
@@ -321,10 +318,11 @@ class Handshake:
             return
         self.forget(link)
         core.stats.connect_success += 1
-        accepted = terms.accepted(session_present=is_present, limits=request.limits)
-        if not link.send_if_fits(CONNACK, encode(accepted, link.version)):
+        connack = self._connack(request, is_present)
+        if len(connack) > link.max_packet_bytes:
             link.shut("the CONNACK is larger than the client takes", keep_will=True)
             return
+        write_at_once(core, link, CONNACK, connack)
         if terms.alias_maximum:
             link.level, link.aliases_out = 6, OutboundAliases(terms.alias_maximum)
         link.go_live(terms.keep_alive_s)
@@ -340,13 +338,27 @@ class Handshake:
         link.take_waiting()
         core.plan_flush()
 
+    def _connack(self, request: Request, is_present: bool) -> bytes:
+        """Most clients get the same two."""
+        terms, limits = request.terms, request.limits
+        if terms.protocol_version < V5:
+            # MQTT 3.1 has no Session Present.
+            return CONNACKS_4[is_present and terms.protocol_version > V31]
+        if terms.changed is not None or limits is not self._known_limits:
+            return encode(terms.accepted(session_present=is_present, limits=limits), V5)
+        plain = self._plain_connacks.get(is_present)
+        if plain is None:
+            accepted = terms.accepted(session_present=is_present, limits=limits)
+            plain = self._plain_connacks[is_present] = encode(accepted, V5)
+        return plain
+
     # -- refusing ----------------------------------------------------------------------------------
 
     def refuse(
         self, link: Connection, reason: ReasonCode, detail: str, server_reference: str = ""
     ) -> None:
         """Refuse a connection whose CONNECT is under decision, or has not come yet."""
-        request = self._requests.get(link)
+        request = link.request
         if request is None or link.state == NEW:
             self.turn_away(link, detail)
             return

@@ -9,6 +9,7 @@ from broker_runtime.codec.decoder import decode
 from broker_runtime.codec.encoder import PINGRESP as PINGRESP_BYTES
 from broker_runtime.codec.encoder import encode_ack
 from broker_runtime.codec.packets import (
+    DISCONNECT,
     PINGRESP,
     PUBACK,
     PUBREC,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
+_LEFT: Final = "disconnected by the client"
+
 ERRORS: Final = 0x80
 """Reason codes from here on are errors."""
 
@@ -35,6 +38,9 @@ ERRORS: Final = 0x80
 def handle(core: Core, link: Connection, first_byte: int, body: bytes) -> None:
     """Handle one packet of a live connection; what is not allowed ends it."""
     link.count_received(first_byte >> 4, 0)
+    if first_byte == DISCONNECT << 4 and not body:
+        link.shut(_LEFT, keep_will=False)  # the usual one: success, no properties
+        return
     packet = decode(first_byte, body, link.version)
     if isinstance(packet, Violation):
         link.fail(packet)
@@ -83,7 +89,7 @@ def _disconnect(core: Core, link: Connection, packet: Disconnect) -> None:
         assert core.cluster is not None, "a client is connected only once there is a configuration"
         session.expiry_s = min(expiry_s, core.cluster.session_expiry_max_s)
     keep_will = packet.reason != ReasonCode.SUCCESS
-    detail = "disconnected by the client"
+    detail = _LEFT
     if packet.reason != ReasonCode.SUCCESS:
         detail = f"{detail}: {describe(packet.reason)}"
     link.shut(detail, keep_will=keep_will)

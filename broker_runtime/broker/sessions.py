@@ -193,14 +193,16 @@ class Sessions:
         core = self._core
         if session.link is None:
             return
-        if session.durable and not session.behind:
-            session.progress.position = max(session.progress.position, core.committed_seq)
-        session.progress.advance(session.window)
+        if session.durable:
+            if not session.behind:
+                session.progress.position = max(session.progress.position, core.committed_seq)
+            session.progress.advance(session.window)
         session.link = None
         self.connected -= 1
         session.disconnected_ms = core.now_ms()
         core.tree.activity.disconnected(session)
-        session.cache.clear()
+        if session.cache:
+            session.cache.clear()
         if not keep_will:
             session.will = None
         session.durable = session.expiry_s > 0

@@ -9,6 +9,7 @@ from broker_runtime.session.outbox import take
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
+    from broker_runtime.broker.core import Core
 
 WRITE_BYTES = 256 * 1024
 """Handed to the transport at a time; what it cannot take stays in the outbox, which shares the
@@ -31,3 +32,14 @@ def write(link: Connection, transport: asyncio.Transport) -> int:
         written += len(piece)
         transport.write(piece)
     return written
+
+
+def write_at_once(core: Core, link: Connection, packet_type: int, data: bytes) -> None:
+    """Send the first packet: nothing is before it, and seldom something behind it."""
+    link.count_sent(packet_type)
+    if link.transport is None or link.out or link.write_paused:
+        link.send(data)
+        return
+    link.bytes_sent += len(data)
+    core.stats.bytes_sent += len(data)
+    link.transport.write(data)

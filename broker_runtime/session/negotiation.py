@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker_runtime.codec.packets import V5, V31, ConnAck, Connect, Properties
@@ -49,31 +50,50 @@ class ConnectRefusal:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was agreed."""
+    """What was agreed.
 
-    client_id: str
-    assigned: bool
-    """Whether the server made the client id up."""
-    protocol_version: int
-    clean_start: bool
-    keep_alive_s: int
-    """0: none."""
-    session_expiry_s: int
-    """0: the session ends with the connection."""
-    outbound_quota: int
-    max_packet_bytes: int
-    """Largest packet that may be sent to the client (P23)."""
-    alias_maximum: int
-    """Topic aliases that may be used towards the client [MQTT-3.1.2-26]; 0: none
-    [MQTT-3.1.2-27]."""
-    changed: Properties
-    """What the client must be told because it differs from what it asked for."""
+    ``keep_alive_s`` 0: none. ``session_expiry_s`` 0: the session ends with the connection.
+    ``alias_maximum``: topic aliases that may be used towards the client [MQTT-3.1.2-26]; 0: none
+    [MQTT-3.1.2-27]. ``changed``: what the client must be told because it differs from what it asked
+    for; None: nothing.
+    """
+
+    __slots__ = (
+        "alias_maximum",
+        "changed",
+        "clean_start",
+        "client_id",
+        "keep_alive_s",
+        "outbound_quota",
+        "protocol_version",
+        "session_expiry_s",
+    )
+
+    def __init__(
+        self,
+        connect: Connect,
+        client_id: str,
+        keep_alive_s: int,
+        session_expiry_s: int,
+        limits: Limits,
+        changed: Properties | None,
+    ) -> None:
+        asked = connect.properties
+        self.client_id = client_id
+        self.protocol_version = connect.protocol_version
+        self.clean_start = connect.clean_start
+        self.keep_alive_s = keep_alive_s
+        self.session_expiry_s = session_expiry_s
+        self.outbound_quota = min(
+            asked.receive_maximum or DEFAULT_RECEIVE_MAXIMUM, limits.inflight_maximum
+        )
+        self.alias_maximum = min(asked.topic_alias_maximum or 0, limits.topic_alias_maximum)
+        self.changed = changed
 
     def accepted(self, *, session_present: bool, limits: Limits) -> ConnAck:
         """The CONNACK that says so."""
-        properties = self.changed
+        properties = self.changed or Properties()
         properties.receive_maximum = limits.receive_maximum
         properties.topic_alias_maximum = limits.topic_alias_maximum
         properties.maximum_packet_bytes = limits.max_packet_bytes
@@ -95,50 +115,47 @@ def _tell_offers(properties: Properties, offers: Offers) -> None:
         properties.shared_subscriptions_available = 0
 
 
-def negotiate(connect: Connect, limits: Limits, *, new_client_id: str) -> Terms | ConnectRefusal:
+def negotiate(
+    connect: Connect, limits: Limits, *, new_client_id: Callable[[], str]
+) -> Terms | ConnectRefusal:
     """Agree on the terms of a connection.
 
     Args:
-        new_client_id: used when the client leaves the choice to the server; unguessable (S20).
+        new_client_id: asked when the client leaves the choice to the server; unguessable (S20).
     """
     refusal = _refusal(connect) or _refused_will(connect, limits.offers)
     if refusal is not None:
         return refusal
-    asked, changed = connect.properties, Properties()
-    assigned = not connect.client_id
-    if assigned:
-        changed.assigned_client_id = new_client_id  # [MQTT-3.1.3-7]
+    client_id = connect.client_id or new_client_id()
     keep_alive_s = _keep_alive(connect.keep_alive_s, limits.keep_alive_max_s)
+    if connect.protocol_version != V5:
+        # Clean Session ends the session with the connection [MQTT3-3.1.2-6].
+        expiry_s = 0 if connect.clean_start else limits.session_expiry_max_s
+        return Terms(connect, client_id, keep_alive_s, expiry_s, limits, None)
+    wanted_s = connect.properties.session_expiry_s or 0
+    expiry_s = min(wanted_s, limits.session_expiry_max_s)
+    response_topic = _response_topic(connect, client_id, limits.offers)
+    as_asked = keep_alive_s == connect.keep_alive_s and expiry_s == wanted_s
+    if as_asked and connect.client_id == client_id and not response_topic:
+        return Terms(connect, client_id, keep_alive_s, expiry_s, limits, None)
+    changed = Properties()
+    if connect.client_id != client_id:
+        changed.assigned_client_id = client_id  # [MQTT-3.1.3-7]
     if keep_alive_s != connect.keep_alive_s:
         changed.server_keep_alive_s = keep_alive_s  # [MQTT-3.1.2-21], DECISIONS 19
-    if connect.protocol_version == V5:
-        wanted_s = asked.session_expiry_s or 0
-    else:
-        # Clean Session ends the session with the connection [MQTT3-3.1.2-6].
-        wanted_s = 0 if connect.clean_start else limits.session_expiry_max_s
-    expiry_s = min(wanted_s, limits.session_expiry_max_s)
     if expiry_s != wanted_s:
         changed.session_expiry_s = expiry_s
-    client_id = connect.client_id or new_client_id
-    if asked.request_response_information and limits.offers.response_prefix:
-        # [MQTT-3.1.2-28] only when it is asked for
-        response_topic = f"{limits.offers.response_prefix}/{client_id}"
-        if valid_topic_name(response_topic):
-            changed.response_information = response_topic
-    return Terms(
-        client_id=client_id,
-        assigned=assigned,
-        protocol_version=connect.protocol_version,
-        clean_start=connect.clean_start,
-        keep_alive_s=keep_alive_s,
-        session_expiry_s=expiry_s,
-        outbound_quota=min(
-            asked.receive_maximum or DEFAULT_RECEIVE_MAXIMUM, limits.inflight_maximum
-        ),
-        max_packet_bytes=asked.maximum_packet_bytes or UNLIMITED_PACKET_BYTES,
-        alias_maximum=min(asked.topic_alias_maximum or 0, limits.topic_alias_maximum),
-        changed=changed,
-    )
+    if response_topic:
+        changed.response_information = response_topic
+    return Terms(connect, client_id, keep_alive_s, expiry_s, limits, changed)
+
+
+def _response_topic(connect: Connect, client_id: str, offers: Offers) -> str:
+    """What a client is given that asks for Response Information [MQTT-3.1.2-28]; "": nothing."""
+    if not connect.properties.request_response_information or not offers.response_prefix:
+        return ""
+    topic = f"{offers.response_prefix}/{client_id}"
+    return topic if valid_topic_name(topic) else ""
 
 
 def _keep_alive(asked_s: int, maximum_s: int) -> int:
@@ -177,7 +194,7 @@ def _refusal(connect: Connect) -> ConnectRefusal | None:
                 ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
                 "an empty client identifier needs a clean session",
             )
-    if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
+    if 4 * len(connect.client_id) > MAX_CLIENT_ID_BYTES < len(connect.client_id.encode()):
         return ConnectRefusal(
             ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
             f"the client identifier is longer than {MAX_CLIENT_ID_BYTES} bytes",
