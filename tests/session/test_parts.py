@@ -33,7 +33,7 @@ def connect(version=5, client_id="c", *, clean=True, keep_alive_s=60, **properti
 
 
 def agree(packet, limits=LIMITS):
-    return negotiate(packet, limits, new_client_id="made-up")
+    return negotiate(packet, limits, new_client_id=lambda: "made-up")
 
 
 def test_the_session_expiry_of_each_version():
