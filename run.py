@@ -2,17 +2,20 @@
 """Set Signalbox up, start it, test it: the one command a fresh machine needs.
 
 python3 run.py              start everything (the first start installs what it needs)
+python3 run.py --compiled   the same, with brokers that mypyc compiled (needs a C compiler)
+python3 run.py compile      only compile, and print where: PYTHONPATH=… python -P -m broker_runtime
 python3 run.py setup        only install; `setup tests`: what the tests and checks need as well
 python3 run.py test [...]   run every test; what follows goes to pytest
 python3 run.py check        format, lint, types, imports, migrations, translations, locks
 python3 run.py fix          repair what the formatters and the linter can repair by themselves
-python3 run.py lock         resolve the dependencies of pyproject.toml into the two lock files
+python3 run.py lock         resolve the dependencies of pyproject.toml into the lock files
 
 Standard library only, and without the newest syntax: an old Python shall answer with a sentence.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -33,17 +36,15 @@ UNFINISHED = VENV / "signalbox-installing"
 """Stands while an installation runs; found at a start, it means that one was cut off."""
 INSTALL_LOG = VENV / "signalbox-install.log"
 RUNTIME_LOCK = ROOT / "requirements.lock"
+COMPILED_LOCK = ROOT / "requirements-compiled.lock"
 DEVELOPMENT_LOCK = ROOT / "requirements-dev.lock"
 LOCK_OPTIONS = (
     *("--universal", "--generate-hashes", "--python-version", "3.11", "--no-header"),
     *("--annotation-style", "line", "--quiet", "--extra", "speed"),
 )
-TEST_PROGRAMS = {
-    "chromium": ("chromium", "chromium-browser", "google-chrome"),
-    "gettext": ("msgfmt",),
-    "mosquitto-clients": ("mosquitto_pub",),
-}
-"""Debian package → names of the program that the tests start, any of which will do."""
+ARGUMENTS = {"up": ["--compiled"], "setup": ["tests"]}
+"""Verb → the one argument that it takes."""
+LOCKED_BESIDES = ((), ("--extra", "compiled"), ("--group", "dev"))  # what each lock adds
 MODULE_TESTS = ("tests/architecture/test_modules.py", "tests/architecture/test_project.py")
 PRODUCTION = {
     "SIGNALBOX_PUBLIC_URL": "https://signalbox.example",
@@ -89,8 +90,10 @@ class CannotGoOn(Exception):
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return the exit status."""
-    verbs = {"up": up, "setup": setup, "test": test, "check": check, "fix": fix, "lock": lock}
-    verb, rest = (arguments[0], arguments[1:]) if arguments else ("up", [])
+    verbs = {verb.__name__: verb for verb in (up, compile, setup, test, check, fix, lock)}
+    if not arguments or arguments[0] == "--compiled":
+        arguments = ["up", *arguments]
+    verb, rest = arguments[0], arguments[1:]
     if verb in ("-h", "--help", "help"):
         print(__doc__)
         return 0
@@ -98,8 +101,9 @@ def main(arguments: list[str]) -> int:
         require_platform()
         if verb not in verbs:
             raise CannotGoOn(f"{verb!r} is not a verb. There are: {', '.join(verbs)}.")
-        if rest and verb != "test" and [verb, *rest] != ["setup", "tests"]:
-            raise CannotGoOn(f"{verb} takes no arguments, but was given: {' '.join(rest)}")
+        if rest and verb != "test" and rest != ARGUMENTS.get(verb):
+            takes = " ".join(ARGUMENTS.get(verb, ["no arguments"]))
+            raise CannotGoOn(f"{verb} takes {takes}, but was given: {' '.join(rest)}")
         return verbs[verb](rest)
     except CannotGoOn as problem:
         print(f"run.py cannot go on: {problem}", file=sys.stderr)
@@ -111,35 +115,44 @@ def main(arguments: list[str]) -> int:
 # The verbs
 
 
-def up(_rest: list[str]) -> int:
+def up(rest: list[str]) -> int:
     """Install what is missing, then become the supervisor, which keeps this process's id."""
-    install(development=False)
-    # A relative home is meant from where the operator stands, not from the project's folder.
-    home = os.environ.get("SIGNALBOX_HOME") or str(ROOT / ".signalbox")
-    os.environ["SIGNALBOX_HOME"] = os.path.abspath(os.path.expanduser(home))
+    install("compiled" if rest else "runtime")
+    os.environ["SIGNALBOX_HOME"] = home()
+    if rest:
+        os.environ["SIGNALBOX_RUNTIME"] = compiled_broker()
     os.chdir(ROOT)
     sys.stdout.flush()
     os.execv(PYTHON, [str(PYTHON), "-m", "console.supervisor"])
 
 
+def compile(_rest: list[str]) -> int:
+    """Compile the broker where that was not done yet; print the folder, and nothing else."""
+    with contextlib.redirect_stdout(sys.stderr):
+        install("compiled")
+        folder = compiled_broker()
+    print(folder)
+    return 0
+
+
 def setup(rest: list[str]) -> int:
     """Only install what running needs, or the tests."""
-    install(development=rest == ["tests"])
+    install("development" if rest else "runtime")
     print("Signalbox is set up. Start it with: python3 run.py")
     return 0
 
 
 def test(rest: list[str]) -> int:
     """Run the tests, those in the browser too; extra arguments are pytest's."""
-    install(development=True)
-    install_test_programs()
+    install("development")
+    run_in_venv("python", "-m", "tests.programs")
     workers = () if any(option.startswith("-n") for option in rest) else ("-n", "2")
     return run_in_venv("pytest", *workers, "--dist", "loadgroup", *rest)
 
 
 def check(_rest: list[str]) -> int:
     """Do everything that must hold before a commit, except the tests; then name what failed."""
-    install(development=True)
+    install("development")
     steps = {
         "formatting": ("ruff", "format", "--check", "."),
         "lint": ("ruff", "check", "."),
@@ -168,7 +181,7 @@ def check(_rest: list[str]) -> int:
 
 def fix(_rest: list[str]) -> int:
     """Let the formatters and the linter repair what they can; non-zero where something is left."""
-    install(development=True)
+    install("development")
     run_in_venv("djade", "--target-version", "5.2", *templates())  # its status says "repaired some"
     left = run_in_venv("ruff", "check", "--fix", ".")
     return run_in_venv("ruff", "format", ".") or left
@@ -176,9 +189,9 @@ def fix(_rest: list[str]) -> int:
 
 def lock(_rest: list[str]) -> int:
     """Resolve the dependencies, keeping every locked version that still fits."""
-    install(development=True)
+    install("development")
     resolve(ROOT)
-    print("requirements.lock and requirements-dev.lock are in step with pyproject.toml.")
+    print("The lock files are in step with pyproject.toml.")
     return 0
 
 
@@ -197,13 +210,34 @@ def require_platform() -> None:
         raise CannotGoOn("Signalbox runs on Linux and macOS. On Windows, use it inside WSL.")
 
 
-def install(*, development: bool) -> None:
-    """Bring ``.venv`` to what the locks name, hashes checked; returns at once where it is there."""
+def home() -> str:
+    """Return the folder of all data; a relative one is meant from where the operator stands."""
+    folder = os.environ.get("SIGNALBOX_HOME") or str(ROOT / ".signalbox")
+    return os.path.abspath(os.path.expanduser(folder))
+
+
+def compiled_broker() -> str:
+    """Return the folder with the compiled broker; the first time it takes about a minute."""
+    command = [str(PYTHON), "-m", "broker_runtime.compilation", os.path.join(home(), "compiled")]
+    answer = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if answer.returncode != 0:
+        raise CannotGoOn("the broker was not compiled. Without --compiled it runs as it is.")
+    return answer.stdout.strip()
+
+
+def install(kind: str) -> None:
+    """Bring ``.venv`` to what the locks name, hashes checked; returns at once where it is there.
+
+    Args:
+        kind: ``runtime``, ``compiled`` or ``development``; each lock holds all of those before.
+    """
     import fcntl  # POSIX only: imported after the sentence for other systems
 
-    wanted = {"runtime": digest(RUNTIME_LOCK)}
-    if development:
-        wanted["development"] = digest(DEVELOPMENT_LOCK)
+    wanted = {}
+    for name, path in locks().items():
+        wanted[name] = digest(path)
+        if name == kind:
+            break
     with open(__file__, "rb") as turnstile:  # of two starts at once, the second waits
         fcntl.flock(turnstile, fcntl.LOCK_EX)
         python = venv_python_version()
@@ -219,9 +253,14 @@ def install(*, development: bool) -> None:
             make_venv()
         UNFINISHED.touch()
         STAMP.unlink(missing_ok=True)
-        install_lock(DEVELOPMENT_LOCK if development else RUNTIME_LOCK)
+        install_lock(path)
         STAMP.write_text(json.dumps({"python": venv_python_version(), **wanted}))
         UNFINISHED.unlink()
+
+
+def locks() -> dict[str, Path]:
+    """Return the lock of each kind of installation, the smallest first."""
+    return {"runtime": RUNTIME_LOCK, "compiled": COMPILED_LOCK, "development": DEVELOPMENT_LOCK}
 
 
 def digest(path: Path) -> str:
@@ -309,30 +348,6 @@ def explain(attempt: str, said: str) -> str:
     return f"{attempt} failed{next(found, '.')}\n  The installer's last words:\n{last_words}"
 
 
-def install_test_programs() -> None:
-    """Install Chromium and what else the tests start, where this machine lets us."""
-    missing = [
-        package for package, names in TEST_PROGRAMS.items() if not any(map(shutil.which, names))
-    ]
-    if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
-        return  # the tests themselves say at the end what they could not do
-    if "chromium" in missing:
-        missing.append("fonts-noto-cjk")  # without it the Chinese pages are empty boxes
-    print(f"Installing for the tests: {', '.join(missing)} ...", flush=True)
-    quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
-        answer = subprocess.run(
-            ["apt-get", *arguments],
-            env=quietly,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode != 0:
-            print(f"apt-get {arguments[0]} failed: {answer.stderr.strip()[-300:]}", file=sys.stderr)
-
-
 # Tools
 
 
@@ -356,23 +371,26 @@ def run_in_venv(program: str, *arguments: str, **surroundings: str) -> int:
 
 def resolve(folder: Path) -> None:
     """Bring the locks in a folder in step with its pyproject.toml."""
-    development = ("--group", "dev", "-c", RUNTIME_LOCK.name)
-    for name, more in ((RUNTIME_LOCK.name, ()), (DEVELOPMENT_LOCK.name, development)):
-        uv = [str(VENV / "bin" / "uv"), "pip", "compile", *LOCK_OPTIONS, *more]
-        command = [*uv, "-o", name, "pyproject.toml"]
+    more: tuple[str, ...] = ()
+    constraint: tuple[str, ...] = ()
+    for path, group in zip(locks().values(), LOCKED_BESIDES, strict=True):
+        more += group
+        uv = [str(VENV / "bin" / "uv"), "pip", "compile", *LOCK_OPTIONS, *more, *constraint]
+        command = [*uv, "-o", path.name, "pyproject.toml"]
         answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise CannotGoOn(explain("resolving the dependencies", answer.stdout + answer.stderr))
+        constraint = ("-c", path.name)
 
 
 def locks_are_in_step() -> bool:
     """Whether resolving again, with the locked versions preferred, changes nothing."""
-    locks = (RUNTIME_LOCK, DEVELOPMENT_LOCK)
+    paths = locks().values()
     with tempfile.TemporaryDirectory(prefix="signalbox-locks-") as folder:
-        for path in (ROOT / "pyproject.toml", *locks):
+        for path in (ROOT / "pyproject.toml", *paths):
             shutil.copy(path, folder)
         resolve(Path(folder))
-        same = all((Path(folder) / path.name).read_bytes() == path.read_bytes() for path in locks)
+        same = all((Path(folder) / path.name).read_bytes() == path.read_bytes() for path in paths)
     if not same:
         print("The locks do not follow pyproject.toml: python3 run.py lock, and commit the result.")
     return same

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from broker_runtime import __version__, snapshots
+from broker_runtime import __version__, build, snapshots
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
 from broker_runtime.broker.errors import Refused
@@ -213,10 +213,11 @@ class Node:
             self._outbox.add_topics(await asyncio.to_thread(self._created_topics.load))
             self._telemetry.start()
         logger.info(
-            "node_started node=%s cluster=%s version=%s revision=%s listeners=%s ready=%s",
+            "node_started node=%s cluster=%s version=%s build=%s revision=%s listeners=%s ready=%s",
             self._options.node_id,
             self._options.cluster_id,
             __version__,
+            build(),
             self._keeper.revision,
             ",".join(self._listeners.addresses()) or "none",
             self.obstacle() or "yes",
@@ -323,6 +324,7 @@ class Node:
         labels = {"cluster": self._options.cluster_id, "node": self._options.node_id}
         gauges = self._gauges()
         gauges["ready"] = 0 if self.obstacle() else 1
+        gauges[f"build_{build()}"] = 1
         gauges["configuration_revision"] = self._keeper.revision
         gauges["start_time_seconds"] = self._started_ms // 1000
         if self._telemetry is not None:

@@ -45,6 +45,9 @@ class Environment:
     owner_password: str = field(repr=False)
     api_secret_id: str
     api_secret_key: str = field(repr=False)
+    runtime_folder: Path | None = None
+    """Where the package of the broker is taken from (``SIGNALBOX_RUNTIME``: a compiled copy);
+    None: from the project."""
 
     @classmethod
     def load(cls, variables: Mapping[str, str] = os.environ) -> Environment:
@@ -73,6 +76,7 @@ class Environment:
             owner_password=variables.get("SIGNALBOX_OWNER_PASSWORD", ""),
             api_secret_id=variables.get("SIGNALBOX_API_SECRET_ID", ""),
             api_secret_key=variables.get("SIGNALBOX_API_SECRET_KEY", ""),
+            runtime_folder=_runtime_folder(variables.get("SIGNALBOX_RUNTIME", "")),
         )
 
 
@@ -101,6 +105,15 @@ def _server(name: str, schemes: tuple[str, ...], variables: Mapping[str, str]) -
             f"{name}: an address begins with one of {', '.join(f'{s}://' for s in schemes)}."
         )
     return url
+
+
+def _runtime_folder(text: str) -> Path | None:
+    if text and not (Path(text) / "broker_runtime" / "__main__.py").exists():
+        raise EnvironmentInvalid(
+            f"SIGNALBOX_RUNTIME={text!r}: there is no broker_runtime in this folder. "
+            "'python3 run.py compile' makes such a folder and prints it."
+        )
+    return Path(text).resolve() if text else None
 
 
 def _port(name: str, text: str) -> int:

@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 
-from run import TEST_PROGRAMS
+from tests.programs import PROGRAMS
 
 PREFIX = "could not run: "
 REQUIRED = os.environ.get("SIGNALBOX_REQUIRE_ALL_TESTS") == "1"
@@ -21,13 +21,13 @@ REQUIRED = os.environ.get("SIGNALBOX_REQUIRE_ALL_TESTS") == "1"
 
 def find_program(name: str) -> str | None:
     """Return the path of a program that tests start, under any of the names it goes by."""
-    family = next((names for names in TEST_PROGRAMS.values() if name in names), (name,))
+    family = next((names for names in PROGRAMS.values() if name in names), (name,))
     return next(filter(None, map(shutil.which, family)), None)
 
 
 def package_of(name: str) -> str:
     """Return the Debian package that has a program."""
-    return next((package for package, names in TEST_PROGRAMS.items() if name in names), name)
+    return next((package for package, names in PROGRAMS.items() if name in names), name)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -55,7 +55,7 @@ class Subscribing:
             reasons.append(reason)
             if reason <= ReasonCode.GRANTED_QOS_2:
                 granted.append(request.topic_filter)
-            elif first_refusal is _NO_REFUSAL:
+            elif first_refusal == _NO_REFUSAL:
                 first_refusal = (reason, detail)
         if granted:
             self._event("subscribed", session, granted)

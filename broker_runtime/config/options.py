@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import platform
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from broker_runtime import __version__, build
 from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.config.contradictions import refuse_contradictions
 from broker_runtime.config.option import Address, ListenAddress, Option, OptionError, Owner
@@ -116,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--config", metavar="FILE", help="TOML file with the same names, without dashes before"
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"broker_runtime {__version__} ({build()}, Python {platform.python_version()})",
     )
     parser.add_argument(
         "--check-config",

@@ -38,12 +38,14 @@ _HELP = {
     "telemetry_connected": "Whether the console takes telemetry now.",
     "ready": "Whether clients are served as configured.",
     "configuration_revision": "Revision of the configuration in force.",
+    "build_info": "How the engine was built: compiled by mypyc, or pure Python.",
     "start_time_seconds": "When the process started, in seconds since 1970.",
 }
 _FAMILIES: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = (
     (re.compile(r"packets_received_(.+)"), "packets_received", ("type",)),
     (re.compile(r"packets_sent_(.+)"), "packets_sent", ("type",)),
     (re.compile(r"acl_(connect|publish|subscribe)_(success|failure)"), "acl", ("action", "result")),
+    (re.compile(r"build_(compiled|pure)"), "build_info", ("build",)),
     (re.compile(r"dropped_(.+)"), "dropped", ("reason",)),
     (
         re.compile(r"transport_refused_(tls|ws)_(.+)"),
@@ -68,7 +70,8 @@ def render(
     """The text; ``labels`` go on every sample, counters of one family become one metric."""
     families: dict[str, _Family] = {}
     for name, value in gauges.items():
-        _add(families, name, {}, "gauge", value)
+        base, own = _split(name)
+        _add(families, base, own, "gauge", value)
     for name, value in counters.items():
         base, own = _split(name)
         _add(families, base, own, "counter", value)

@@ -103,17 +103,22 @@ class Plan:
             "--telemetry": f"ws://{self.web_address()}/internal/telemetry/",
             "--telemetry-token-file": str(folder / "telemetry.token"),
         }
+        variables = self._without(*FIRST_START_ONLY, *CONSOLE_ONLY)
+        elsewhere = self._environment.runtime_folder
+        if elsewhere is not None:
+            variables = (*variables, ("PYTHONPATH", str(elsewhere)))
         return ProcessSpecification(
             name=node.node_id,
             command=(
-                *(sys.executable, "-m", "broker_runtime", "--lifeline"),
+                *(sys.executable, *(("-P",) if elsewhere else ()), "-m", "broker_runtime"),
+                "--lifeline",
                 *(part for option in options.items() for part in option),
             ),
             stage=Stage.RUNTIME,
             stop_limit_s=10.0,
             lifeline=True,
             first_restart_at_once=True,
-            variables=self._without(*FIRST_START_ONLY, *CONSOLE_ONLY),
+            variables=variables,
         )
 
     def web_address(self) -> str:

@@ -45,12 +45,15 @@ def requirements(group: str) -> list[Requirement]:
     if group == "development":
         return list(map(Requirement, project["dependency-groups"]["dev"]))
     own = project["project"]
-    return list(map(Requirement, own["dependencies"] + own["optional-dependencies"]["speed"]))
+    extras = own["optional-dependencies"]
+    named = extras["compiled"] if group == "compiled" else own["dependencies"] + extras["speed"]
+    return list(map(Requirement, named))
 
 
 def test_every_dependency_is_locked_to_a_version_that_fits():
     for group, lock in (
         ("runtime", "requirements.lock"),
+        ("compiled", "requirements-compiled.lock"),
         ("development", "requirements-dev.lock"),
     ):
         locked = pins(lock)
@@ -62,12 +65,13 @@ def test_every_dependency_is_locked_to_a_version_that_fits():
 
 def test_tests_run_with_the_versions_that_operators_run():
     development = pins("requirements-dev.lock")
-    for name, versions in pins("requirements.lock").items():
-        assert development.get(name) == versions, name
+    for lock in ("requirements.lock", "requirements-compiled.lock"):
+        for name, versions in pins(lock).items():
+            assert development.get(name) == versions, name
 
 
 def test_every_locked_package_has_hashes_and_no_index_is_named():
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-compiled.lock", "requirements-dev.lock"):
         text = (ROOT / lock).read_text()
         for entry in re.split(r"\n(?=\S)", text):
             assert "--hash=sha256:" in entry, entry.splitlines()[0]

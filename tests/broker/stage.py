@@ -9,6 +9,7 @@ from typing import Any
 
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.broker.states import CLOSED
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
 from broker_runtime.codec.stream import Decoder
@@ -213,7 +214,7 @@ class Stage:
         self.broker._ticker.cancel()
         crashed, self.broker = self.broker, None
         for link in list(crashed._core.open_links):
-            link._core = None
+            link.state = CLOSED
         return self
 
     async def stop(self):

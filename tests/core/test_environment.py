@@ -22,6 +22,15 @@ def test_without_variables_everything_lies_in_one_folder_on_this_machine() -> No
     assert environment.owner_password == ""
 
 
+def test_the_broker_may_be_taken_from_another_folder(tmp_path: Path) -> None:
+    assert Environment.load({}).runtime_folder is None
+    with pytest.raises(EnvironmentInvalid, match="run.py compile"):
+        Environment.load({"SIGNALBOX_RUNTIME": str(tmp_path)})
+    (tmp_path / "broker_runtime").mkdir()
+    (tmp_path / "broker_runtime" / "__main__.py").touch()
+    assert Environment.load({"SIGNALBOX_RUNTIME": str(tmp_path)}).runtime_folder == tmp_path
+
+
 def test_an_empty_variable_counts_as_absent() -> None:
     names = ("SIGNALBOX_HOME", "SIGNALBOX_PORT", "SIGNALBOX_MQTT_PORTS", "REDIS_URL")
     assert Environment.load(dict.fromkeys(names, "")) == Environment.load({})

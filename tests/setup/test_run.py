@@ -57,11 +57,13 @@ class Project:
             "UNFINISHED": venv / run.UNFINISHED.name,
             "INSTALL_LOG": venv / run.INSTALL_LOG.name,
             "RUNTIME_LOCK": folder / run.RUNTIME_LOCK.name,
+            "COMPILED_LOCK": folder / run.COMPILED_LOCK.name,
             "DEVELOPMENT_LOCK": folder / run.DEVELOPMENT_LOCK.name,
         }.items():
             monkeypatch.setattr(run, name, path)
         run.RUNTIME_LOCK.write_text("django==5.2\n")
-        run.DEVELOPMENT_LOCK.write_text("django==5.2\npytest==9\n")
+        run.COMPILED_LOCK.write_text("django==5.2\nmypy==2\n")
+        run.DEVELOPMENT_LOCK.write_text("django==5.2\nmypy==2\npytest==9\n")
 
     def calls(self):
         """What uv was asked for since the last look."""
@@ -76,65 +78,65 @@ def project(tmp_path, monkeypatch):
 
 
 def test_the_first_start_installs_and_the_second_does_not(project):
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == ["venv", "pip"]
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == []
 
 
 def test_a_changed_lock_is_installed(project):
-    run.install(development=False)
+    run.install("runtime")
     project.calls()
     run.RUNTIME_LOCK.write_text("django==5.2.1\n")
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == ["pip"]
 
 
 def test_only_the_tests_install_the_development_lock(project):
-    run.install(development=False)
+    run.install("runtime")
     assert "development" not in json.loads(run.STAMP.read_text())
     project.calls()
-    run.install(development=True)
+    run.install("development")
     assert project.calls() == ["pip"]
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == []
 
 
 def test_an_installation_that_was_cut_off_is_made_anew(project):
-    run.install(development=False)
+    run.install("runtime")
     project.calls()
     run.UNFINISHED.touch()
     (run.VENV / "half-a-package").touch()
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == ["venv", "pip"]
     assert not (run.VENV / "half-a-package").exists()
     assert not run.UNFINISHED.exists()
 
 
 def test_a_damaged_stamp_installs_again(project):
-    run.install(development=False)
+    run.install("runtime")
     project.calls()
     for damage in ("", "[]", "{", '{"runtime": 1}'):
         run.STAMP.write_text(damage)
-        run.install(development=False)
+        run.install("runtime")
         assert project.calls() == ["pip"], damage
 
 
 def test_a_python_that_has_gone_is_replaced(project):
-    run.install(development=False)
+    run.install("runtime")
     project.calls()
     run.PYTHON.unlink()
     run.PYTHON.symlink_to(project.folder / "no-python-here")
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == ["venv", "pip"]
 
 
 def test_a_python_of_another_version_is_replaced(project):
-    run.install(development=False)
+    run.install("runtime")
     project.calls()
     stamp = json.loads(run.STAMP.read_text())
     run.STAMP.write_text(json.dumps(stamp | {"python": "3.10"}))
-    run.install(development=False)
+    run.install("runtime")
     assert project.calls() == ["venv", "pip"]
 
 
@@ -196,7 +198,11 @@ def test_a_missing_lock_is_named(project, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(["dance"], "There are: up, setup, test, check, fix, lock."), (["setup", "x"], "given: x")],
+    [
+        (["dance"], "There are: up, compile, setup, test, check, fix, lock."),
+        (["setup", "x"], "given: x"),
+        (["up", "--fast"], "takes --compiled"),
+    ],
 )
 def test_a_wrong_command_line_is_explained(arguments, told, capsys):
     assert run.main(arguments) == 2
@@ -206,7 +212,7 @@ def test_a_wrong_command_line_is_explained(arguments, told, capsys):
 def test_help_names_every_verb(capsys):
     assert run.main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for verb in ("setup", "test", "check", "fix", "lock"):
+    for verb in ("--compiled", "compile", "setup", "test", "check", "fix", "lock"):
         assert f"run.py {verb}" in printed
 
 

@@ -66,6 +66,19 @@ def test_a_runtime_gets_its_folder_its_addresses_and_its_tokens(make_plan, tmp_p
     assert (folder / "control.token").read_text().strip() == keyring.node_token(NODE.node_id)
 
 
+def test_a_runtime_may_come_from_another_folder_than_the_console(make_plan, tmp_path):
+    ordinary = make_plan().runtime(NODE)
+    assert "-P" not in ordinary.command
+    package = tmp_path / "compiled" / "broker_runtime"
+    package.mkdir(parents=True)
+    (package / "__main__.py").touch()
+    plan = make_plan(SIGNALBOX_RUNTIME=str(package.parent))
+    runtime = plan.runtime(NODE)
+    assert runtime.command[1:4] == ("-P", "-m", "broker_runtime")  # not from the working folder
+    assert dict(runtime.variables)["PYTHONPATH"] == str(package.parent)
+    assert "PYTHONPATH" not in dict(plan.console()[0].variables)
+
+
 def test_the_same_node_makes_the_same_process(make_plan):
     plan = make_plan()
     assert plan.runtime(NODE) == plan.runtime(NODE)

@@ -98,7 +98,7 @@ class IndexerProcess:
         root = str(Path(broker_runtime.__file__).parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", MODULE, str(self._folder),
+            sys.executable, "-P", "-m", MODULE, str(self._folder),
             stdin=PIPE, stdout=PIPE, env=os.environ | {"PYTHONPATH": path},
         )  # fmt: skip
         self._process, self.pid = process, process.pid
