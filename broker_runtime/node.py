@@ -322,7 +322,7 @@ class Node:
 
     def _prometheus(self) -> str:
         labels = {"cluster": self._options.cluster_id, "node": self._options.node_id}
-        gauges = self._gauges()
+        gauges = {**self._gauges(), **self._journal.gauges()}
         gauges["ready"] = 0 if self.obstacle() else 1
         gauges[f"build_{build()}"] = 1
         gauges["configuration_revision"] = self._keeper.revision
@@ -338,7 +338,7 @@ class Node:
         return {
             **self._broker.counters(),
             **self._listeners.counters(),
-            "journal_lost": self._journal.dropped(),
+            **self._journal.counters(),
             "telemetry_left_out_events": self._outbox.left_out_events,
             "telemetry_left_out_metrics": self._outbox.left_out_metrics,
         }
@@ -378,7 +378,7 @@ def _storage(options: Options) -> tuple[DurableStore, Journal]:
         return MemoryStore(), MemoryJournal()
     return (
         LocalStore(options.data / "store", node_id=options.node_id),
-        SegmentJournal(options.data / "journal"),
+        SegmentJournal(options.data / "journal", max_bytes=options.message_log_max_bytes),
     )
 
 

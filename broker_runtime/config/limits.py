@@ -275,4 +275,13 @@ LIMITS: tuple[Option, ...] = (
         3 * _DAY_S,
         60,
     ),
+    Option(
+        "message-log-max-bytes",
+        "number",
+        _DURABLE,
+        "what the message log takes on the disk at most; the oldest messages go first",
+        default=20 * _GB,
+        low=64 * _MB,
+        high=64 * 1024 * _GB,
+    ),
 )

@@ -48,6 +48,7 @@ class Options:
     telemetry: str
     telemetry_token_file: Path | None
     lifeline: bool
+    message_log_max_bytes: int
     broker: BrokerSettings
     cluster: ClusterSection
     """Limits of a node on its own; a console sends its own section."""

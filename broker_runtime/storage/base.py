@@ -390,11 +390,11 @@ class Journal(Protocol):
         """Messages and events older than this may be deleted."""
         ...
 
-    def dropped(self) -> int:
-        """Records that could not be written since the start (disk full …)."""
+    def gauges(self) -> dict[str, int]:
+        """``journal_lag_bytes``: written, not indexed yet; ``journal_bytes``: on the disk."""
         ...
 
-    def lag_bytes(self) -> int:
-        """How much was written and is not indexed yet; queries wait for it, a growing figure means
-        trouble."""
+    def counters(self) -> dict[str, int]:
+        """``journal_lost``: records that could not be written (disk full …);
+        ``journal_discarded``: messages that the limit of size deleted."""
         ...

@@ -49,7 +49,7 @@ class MemoryJournal:
         self._bytes = 0
         self._events: deque[ClientEvent] = deque(maxlen=MAX_EVENTS)
         self._retention_ms: int | None = None
-        self._dropped = 0
+        self._dropped = self._discarded = 0
 
     async def open(self) -> None:
         """See ``base.Journal.open``."""
@@ -66,12 +66,14 @@ class MemoryJournal:
             return
         self._entries[message.seq] = _Entry(message, deliveries, result)
         self._bytes += len(message.payload)
-        while (
-            len(self._entries) > self._max_messages
-            or self._bytes > self._max_bytes
-            or self._is_old(next(iter(self._entries.values())).message.stored_ms, message.stored_ms)
-        ):
-            _, oldest = self._entries.popitem(last=False)
+        while True:
+            oldest = next(iter(self._entries.values()))
+            is_old = self._is_old(oldest.message.stored_ms, message.stored_ms)
+            is_much = len(self._entries) > self._max_messages or self._bytes > self._max_bytes
+            if not (is_old or is_much):
+                return
+            self._discarded += not is_old
+            del self._entries[oldest.message.seq]
             self._bytes -= len(oldest.message.payload)
 
     def published_run(
@@ -112,8 +114,16 @@ class MemoryJournal:
         """See ``base.Journal.dropped``."""
         return self._dropped
 
+    def gauges(self) -> dict[str, int]:
+        """See ``base.Journal.gauges``; nothing is on a disk."""
+        return {"journal_lag_bytes": 0, "journal_bytes": 0}
+
+    def counters(self) -> dict[str, int]:
+        """See ``base.Journal.counters``."""
+        return {"journal_lost": self._dropped, "journal_discarded": self._discarded}
+
     def lag_bytes(self) -> int:
-        """See ``base.Journal.lag_bytes``."""
+        """How much is not indexed yet: nothing."""
         return 0
 
     def set_retention(self, retention_s: int) -> None:

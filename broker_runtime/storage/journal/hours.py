@@ -42,6 +42,8 @@ _INSERT_MESSAGE = (
     f"INSERT OR IGNORE INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608  # our own names
 )
 
+_NTH_OLDEST = "SELECT seq FROM message ORDER BY seq LIMIT 1 OFFSET ?"
+
 KNOWN_TOPICS = 100_000
 KNOWN_AUDIENCE_BYTES = 8 * 1024 * 1024
 """What is remembered of numbers already given, per open hour; then it begins anew."""
@@ -86,6 +88,31 @@ class HourFile:
         write.execute("UPDATE progress SET position = ?", (new[-1][0],))
         write.execute("COMMIT")
         self._taken = new[-1][0]
+
+    def drop_oldest(self, count: int) -> int:
+        """Delete the oldest messages with their steps; returns how many: ``count``, or none when
+        there are not so many. What they took is used again, the file does not shrink."""
+        write = self._connection
+        row = write.execute(_NTH_OLDEST, (count - 1,)).fetchone()
+        if row is None:
+            return 0
+        write.execute("BEGIN IMMEDIATE")
+        write.execute("DELETE FROM message WHERE seq <= ?", row)
+        write.execute("DELETE FROM step WHERE seq <= ?", row)
+        write.execute("COMMIT")
+        write.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return count
+
+    def count(self) -> int:
+        """How many messages it holds."""
+        (count,) = self._connection.execute("SELECT count(*) FROM message").fetchone()
+        return int(count)
+
+    def unused_bytes(self) -> int:
+        """What of the file waits to be used again."""
+        (pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
+        return int(pages) * int(page_bytes)
 
     def settle(self) -> None:
         """Bring what was taken to the disk; call before its source is deleted."""

@@ -1,8 +1,9 @@
 """The indexer process: ``python -m broker_runtime.storage.journal.indexer FOLDER``.
 
 Standard input is its lifeline: it ends when that does, so it never outlives the broker. Lines on
-it: ``look`` (there is something new), ``retain <seconds>``. It answers on standard output with
-``indexed <position>`` after each batch.
+it: ``look`` (there is something new), ``retain <seconds>``, ``bound <bytes>``. It answers on
+standard output with ``indexed <position>`` after each batch, and now and then with ``size <bytes>``
+and ``discarded <messages>``, the messages since it said so last.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ IDLE_S = 1.0
 """Looks by itself this often, should a ``look`` have been lost."""
 RETRY_S = 1.0
 EXPIRE_EVERY_S = 60.0
+BOUND_EVERY_S = 5.0
 LOCK_POLL_S = 0.05
 NICENESS = 5
 """Messages come first: the broker gets the core when both want it."""
@@ -64,6 +66,8 @@ class Work:
         self._said_position = -1
         self._is_failing = False
         self._expired_at_s = float("-inf")
+        self._bounded_at_s = float("-inf")
+        self._said_discarded = 0
 
     def run(self) -> None:
         """Index until the lifeline is cut."""
@@ -81,6 +85,9 @@ class Work:
         if verb == "retain" and figure.isdigit():
             self._indexer.retention_s = int(figure)
             self._expired_at_s = float("-inf")
+        elif verb == "bound" and figure.isdigit():
+            self._indexer.max_bytes = int(figure)
+            self._bounded_at_s = float("-inf")
 
     def _index(self) -> float:
         """One step; how long to wait before the next."""
@@ -88,7 +95,10 @@ class Work:
             if time.monotonic() - self._expired_at_s > EXPIRE_EVERY_S:
                 self._indexer.expire()
                 self._expired_at_s = time.monotonic()
-            wait_s = 0.0 if self._indexer.step() else IDLE_S
+            if time.monotonic() - self._bounded_at_s > BOUND_EVERY_S:
+                self._bound()
+            is_busy = self._indexer.step() or self._bounded_at_s < 0
+            wait_s = 0.0 if is_busy else IDLE_S
         except (sqlite3.Error, OSError) as error:
             if not self._is_failing:
                 logger.error("message log cannot be indexed now, trying on error=%s", error)
@@ -101,6 +111,18 @@ class Work:
             self._said_position = self._indexer.position
             self._say(f"indexed {self._said_position}\n")
         return wait_s
+
+    def _bound(self) -> None:
+        """Keep the limit of size; while there is more to delete it comes again after each batch."""
+        if self._indexer.bound():
+            self._bounded_at_s = float("-inf")
+        else:
+            self._bounded_at_s = time.monotonic()
+            self._say(f"size {self._indexer.size_bytes}\n")
+        discarded = self._indexer.discarded - self._said_discarded
+        if discarded:
+            self._said_discarded += discarded
+            self._say(f"discarded {discarded}\n")
 
 
 def take_lock(folder: Path, lifeline: Lifeline) -> int | None:

@@ -26,14 +26,15 @@ class IndexerProcess:
     """Keeps one indexer alive between ``start`` and ``stop``.
 
     Args:
-        heard: called on the loop with each position that is indexed.
+        heard: called on the loop with what the indexer says, a word and a figure.
     """
 
-    def __init__(self, folder: Path, heard: Callable[[int], None]) -> None:
+    def __init__(self, folder: Path, heard: Callable[[str, int], None]) -> None:
         self.pid: int | None = None
         self._folder = folder
         self._heard = heard
         self._retention_s: int | None = None
+        self._max_bytes: int | None = None
         self._process: Process | None = None
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -63,6 +64,11 @@ class IndexerProcess:
         """Tell it, and every successor, how long to keep things."""
         self._retention_s = retention_s
         self._say(f"retain {retention_s}\n", must=True)
+
+    def bound(self, max_bytes: int) -> None:
+        """Tell it, and every successor, what all files may take."""
+        self._max_bytes = max_bytes
+        self._say(f"bound {max_bytes}\n", must=True)
 
     def _say(self, line: str, *, must: bool = False) -> None:
         pipe = self._process.stdin if self._process is not None else None
@@ -104,14 +110,17 @@ class IndexerProcess:
         self._process, self.pid = process, process.pid
         if self._stopping.is_set():
             self._hang_up()
-        elif self._retention_s is not None:
-            self.retain(self._retention_s)
+        else:
+            if self._retention_s is not None:
+                self.retain(self._retention_s)
+            if self._max_bytes is not None:
+                self.bound(self._max_bytes)
         assert process.stdout is not None, "asked for with PIPE"
         try:
             async for line in process.stdout:
                 verb, _, figure = line.decode("ascii", "replace").strip().partition(" ")
-                if verb == "indexed" and figure.isdigit():
-                    self._heard(int(figure))
+                if figure.isdigit():
+                    self._heard(verb, int(figure))
             return await process.wait()
         finally:
             self._hang_up()

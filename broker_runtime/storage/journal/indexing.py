@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 4 * 1024 * 1024
 OPEN_HOURS = 8
+DISCARDED_AT_ONCE = 20_000
 PATIENCE = 20
 """Looks at a damaged frame at the end of the newest segment before it is taken for damage."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -57,6 +58,15 @@ class Indexer:
 
     def __init__(self, folder: Path, now_ms: Callable[[], int]) -> None:
         self.retention_s: int | None = None
+        self.max_bytes: int | None = None
+        """What all files of the folder may take together."""
+        self.size_bytes = 0
+        """What they took when ``bound`` last looked."""
+        self.discarded = 0
+        """Messages that ``bound`` deleted."""
+        self._first_hour = 0
+        """Everything of earlier hours was deleted by ``bound``: what comes late for them goes
+        too."""
         self._folder = folder
         self._now_ms = now_ms
         self._progress = Progress(folder)
@@ -81,13 +91,39 @@ class Indexer:
 
     def expire(self) -> None:
         """Delete the hours that ended longer ago than the retention."""
-        if self.retention_s is None:
-            return
         for hour, path in layout.hours(self._folder):
             if self._is_expired(hour):
                 self._close_hour(hour)
                 layout.remove_database(path)
                 logger.info("message log hour deleted by retention file=%s", path.name)
+
+    def bound(self) -> bool:
+        """Delete the oldest while the files take more than ``max_bytes``: an hour, and of the
+        newest hour some messages. True: there is more to delete, call again soon."""
+        self.size_bytes = layout.size_bytes(self._folder)
+        hours = layout.hours(self._folder)
+        if self.max_bytes is None or self.size_bytes <= self.max_bytes or not hours:
+            return False
+        hour, path = hours[0]
+        opened = self._hour(hour)
+        if len(hours) == 1:
+            if self.size_bytes - opened.unused_bytes() <= self.max_bytes:
+                return False
+            deleted = opened.drop_oldest(DISCARDED_AT_ONCE)
+            self.discarded += deleted
+            return deleted > 0
+        deleted = opened.count()
+        self.discarded += deleted
+        self._first_hour = hour + 1
+        self._close_hour(hour)
+        layout.remove_database(path)
+        logger.warning(
+            "message log hour deleted by the limit of size file=%s messages=%d limit_bytes=%d",
+            path.name,
+            deleted,
+            self.max_bytes,
+        )
+        return True
 
     def close(self) -> None:
         """Close every file."""
@@ -198,6 +234,8 @@ class Indexer:
         path.unlink()
 
     def _is_expired(self, hour: int) -> bool:
+        if hour < self._first_hour:
+            return True
         if self.retention_s is None:
             return False
         return (hour + 1) * layout.HOUR_MS <= self._now_ms() - self.retention_s * 1000

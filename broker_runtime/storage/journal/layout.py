@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def hour_path(folder: Path, hour: int) -> Path:
 def hours(folder: Path) -> list[tuple[int, Path]]:
     """(hour, path) of every index, oldest first."""
     return _numbered(folder, "hour-", ".sqlite3")
+
+
+def size_bytes(folder: Path) -> int:
+    """What all files of a journal take."""
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                total += entry.stat().st_size
+    return total
 
 
 def remove_database(path: Path) -> None:

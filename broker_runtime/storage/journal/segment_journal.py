@@ -55,6 +55,7 @@ class SegmentJournal:
 
     Args:
         folder: made when missing; of this journal alone.
+        max_bytes: what all its files may take together; the oldest goes.
     """
 
     def __init__(
@@ -63,10 +64,16 @@ class SegmentJournal:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         max_lag_bytes: int = MAX_LAG_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
         self._folder = folder.absolute()
         self._segment_bytes = segment_bytes
         self._max_lag_bytes = max_lag_bytes
+        self._max_bytes = max_bytes
+        if max_bytes is not None:
+            self._max_lag_bytes = min(max_lag_bytes, max_bytes // 2)
+            self._segment_bytes = min(segment_bytes, max_bytes // 16)
+        self._size_bytes = self._discarded = 0
         self._publishes: list[Pending] = []
         self._runs: list[PendingRun] = []
         self._steps: list[Step] = []
@@ -96,6 +103,8 @@ class SegmentJournal:
         self._indexer = IndexerProcess(self._folder, self._hear)
         if self._retention_s is not None:
             self._indexer.retain(self._retention_s)
+        if self._max_bytes is not None:
+            self._indexer.bound(self._max_bytes)
         self._indexer.start()
 
     async def close(self) -> None:
@@ -160,12 +169,20 @@ class SegmentJournal:
         if self._timer is None:
             self._arm()
 
+    def gauges(self) -> dict[str, int]:
+        """See ``base.Journal.gauges``; the size is some seconds old."""
+        return {"journal_lag_bytes": self.lag_bytes(), "journal_bytes": self._size_bytes}
+
+    def counters(self) -> dict[str, int]:
+        """See ``base.Journal.counters``."""
+        return {"journal_lost": self._dropped, "journal_discarded": self._discarded}
+
     def dropped(self) -> int:
-        """See ``base.Journal.dropped``."""
+        """Records that could not be written since the start."""
         return self._dropped
 
     def lag_bytes(self) -> int:
-        """See ``base.Journal.lag_bytes``."""
+        """How much was written and is not indexed yet."""
         return max(0, self._segments.position - self._indexed) if self._segments else 0
 
     def set_retention(self, retention_s: int) -> None:
@@ -225,7 +242,16 @@ class SegmentJournal:
             if entry in self._waiting:
                 self._waiting.remove(entry)
 
-    def _hear(self, position: int) -> None:
+    def _hear(self, verb: str, figure: int) -> None:
+        """The indexer says something of itself."""
+        if verb == "indexed":
+            self._passed(figure)
+        elif verb == "size":
+            self._size_bytes = figure
+        elif verb == "discarded":
+            self._discarded += figure
+
+    def _passed(self, position: int) -> None:
         """The indexer has passed this position."""
         self._indexed = max(self._indexed, position)
         for entry in [entry for entry in self._waiting if entry[0] <= position]:
