@@ -1,4 +1,11 @@
-"""The queries of the journal, over the hour files; called in a thread that only reads."""
+"""The queries of the journal, over the hour files; called in a thread that only reads.
+
+10 M messages of 64 B in 10 hours, 2,000 topics, ms p50 / max of 20 from various instants, on two
+cores that other work kept busy (``python -m tests.bench.message_log``, 2026-11-20, Python 3.11):
+one topic, 100 8 / 24, 1,024 27 / 71; one of 50 wildcards, 100 3 / 9, 1,024 35 / 59; everything,
+1,024 13 / 25; a filter of 3,000 topics with 14 messages 7 / 22; one that no topic matches 37 / 131;
+by id and trace 0.3 / 6.
+"""
 
 from __future__ import annotations
 
