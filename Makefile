@@ -3,7 +3,7 @@ RUN := python3 run.py
 NODE_DATA ?= .signalbox/standalone
 NODE_LISTEN ?= 127.0.0.1:1883
 
-.PHONY: help setup run node test check fix cover bench soak lock conformance
+.PHONY: help setup run node test check fix cover bench soak lock conformance catalogue
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 setup: ## install what running needs into .venv
@@ -33,5 +33,7 @@ conformance: ## run suites that others wrote against the broker (fetches them; M
 soak: ## ten minutes at 20,000 messages a second: is memory flat?
 	$(RUN) setup tests
 	.venv/bin/python -m tests.bench.soak
+catalogue: ## bring docs/conformance.md in step with the citations in code and tests
+	.venv/bin/python -m tests.conformance.catalogue --write
 lock: ## bring the locks in step with pyproject.toml
 	$(RUN) lock

@@ -35,7 +35,7 @@ def send_refusal(
     link: Connection, reason: ReasonCode, detail: str, server_reference: str = ""
 ) -> None:
     """Answer a CONNECT that is refused; before MQTT 5 only if there is a return code for it
-    [MQTT3-3.2.2-6]."""
+    [MQTT3-3.2.2-6]. [MQTT-3.1.4-2] [MQTT-3.14.0-1] [MQTT3-3.2.2-4]"""
     if link.version != V5 and (not link.version or connack_return_code(reason) is None):
         return
     properties = Properties(server_reference=server_reference or None)

@@ -45,6 +45,8 @@ class Broker:
     ``listeners.Listeners(broker).apply(…)``;
     at the end ``await listeners.close()``, ``await stop(…)``. The store and the journal are opened
     and closed by the caller.
+
+    [MQTT3-7.0.0-2]
     """
 
     def __init__(

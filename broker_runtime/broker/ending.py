@@ -27,7 +27,7 @@ def close(
     keep_will: bool,
     server_reference: str,
 ) -> None:
-    """See ``Connection.close``."""
+    """See ``Connection.close``. [MQTT-3.14.4-2] [MQTT-4.13.2-1]"""
     if link.state == CLOSED:
         return
     if link.state != LIVE:
@@ -43,7 +43,7 @@ def shut(core: Core, link: Connection, detail: str, keep_will: bool) -> None:
 
     A client that still sends must be able to read it: closed with unread input the kernel would
     reset the connection. So we say that nothing more comes, and throw away what arrives, until the
-    client has closed, or has had its time.
+    client has closed, or has had its time. [MQTT-3.14.4-1]
     """
     if link.state == CLOSED:
         return

@@ -41,6 +41,8 @@ class FanOut:
             ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
                 can be passed on.
             spared: shared groups that get it through the log.
+
+        [MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT3-4.6.0-5] [MQTT3-4.6.0-6]
         """
         core = self._core
         outer = core.sending.early_steps
@@ -95,7 +97,8 @@ class FanOut:
         publisher: Session | None,
         groups: Groups,
     ) -> None:
-        """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7)."""
+        """Deliver to the durable sessions, now that the message is in the log (CLUSTERING 3.7).
+        [MQTT-4.5.0-1] [MQTT3-3.1.2-5] [MQTT3-4.5.0-1]"""
         sent: list[tuple[str, int]] = []
         encoded: dict[tuple[int, int], Outgoing] = {}
         for delivery in deliveries:
@@ -171,6 +174,7 @@ class FanOut:
         *,
         shared: str = "",
     ) -> None:
+        # [MQTT-3.3.1-13] [MQTT-3.8.4-8] [MQTT3-3.3.1-9] [MQTT3-3.8.4-6]
         chosen = for_publisher(delivery, publisher)
         if chosen is None:
             return

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def take_connect(core: Core, link: Connection, buffer: bytes) -> int:
     """Take a CONNECT from a buffer that is not empty [MQTT-3.1.0-1] (P01); returns where the next
-    packet begins, 0 when there is no whole packet yet or the connection was ended."""
+    packet begins, 0 when there is no whole packet yet or the connection was ended.
+    [MQTT3-3.1.0-1]"""
     if buffer[0] != CONNECT << 4:
         core.handshake.turn_away(link, "the first packet is not CONNECT")
         return 0

@@ -12,11 +12,11 @@ from broker_runtime.auth.chain import AuthRefusal, Credentials, Identity, Verdic
 from broker_runtime.broker.answers import send_refusal
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.client_ids import TakeOvers, new_client_id
+from broker_runtime.broker.sessions import will_record
 from broker_runtime.broker.states import CLOSED, NEW
 from broker_runtime.broker.writing import write_at_once
 from broker_runtime.codec.encoder import encode
-from broker_runtime.codec.packets import CONNACK, V5, V31, Connect, Will
-from broker_runtime.codec.properties import forwardable_block
+from broker_runtime.codec.packets import CONNACK, V5, V31, Connect
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import OutboundAliases
 from broker_runtime.session.negotiation import (
@@ -26,7 +26,7 @@ from broker_runtime.session.negotiation import (
     Terms,
     negotiate,
 )
-from broker_runtime.storage.base import StoreHealth, WillRecord
+from broker_runtime.storage.base import StoreHealth
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
@@ -89,7 +89,8 @@ class Handshake:
     # -- the steps ---------------------------------------------------------------------------------
 
     def begin(self, link: Connection, connect: Connect) -> None:
-        """Take a CONNECT. The answer may come later: the caller stops reading until then."""
+        """Take a CONNECT. The answer may come later: the caller stops reading until then.
+        [MQTT-3.2.2-16]"""
         link.version = connect.protocol_version
         link.level = 5 if connect.protocol_version == V5 else 4
         asked = connect.properties
@@ -250,6 +251,8 @@ class Handshake:
     # -- the session -------------------------------------------------------------------------------
 
     def _accept(self, request: Request) -> None:
+        # [MQTT-3.1.2-4] [MQTT-3.1.2-6] [MQTT-3.1.3-2] [MQTT-3.1.4-4] [MQTT3-3.1.2-4]
+        # [MQTT3-3.1.3-2] [MQTT3-3.1.4-3]
         core, link, terms = self._core, request.link, request.terms
         self._displace(terms.client_id)
         session = core.sessions.by_client_id.get(terms.client_id)
@@ -272,7 +275,8 @@ class Handshake:
             self._confirm(request, is_present)
 
     def _displace(self, client_id: str) -> None:
-        """[MQTT-3.1.4-3] the older connection ends; its will is due as after any loss."""
+        """[MQTT-3.1.4-3] the older connection ends; its will is due as after any loss.
+        [MQTT3-3.1.4-2]"""
         core = self._core
         existing = core.sessions.by_client_id.get(client_id)
         if existing is None or existing.link is None:
@@ -290,7 +294,7 @@ class Handshake:
         )
 
     def _adopt(self, session: Session, request: Request) -> None:
-        """Put the terms of this connection into the session."""
+        """Put the terms of this connection into the session. [MQTT-3.1.2-7] [MQTT3-3.1.2-8]"""
         core, link, terms = self._core, request.link, request.terms
         # One that is resumed stays durable to the end of this connection, whatever the new expiry
         # [MQTT-3.1.2-5]: the log holds what waits for it.
@@ -308,10 +312,11 @@ class Handshake:
         session.clean_start = terms.clean_start
         session.expiry_s = terms.session_expiry_s
         session.durable = durable
-        session.will = _will_record(request.connect.will)
+        session.will = will_record(request.connect.will)
         session.window.quota = terms.outbound_quota
 
     def _confirm(self, request: Request, is_present: bool) -> None:
+        # [MQTT-3.1.4-5] [MQTT-3.2.0-1] [MQTT-3.2.0-2] [MQTT3-3.1.4-4] [MQTT3-3.2.0-1]
         core, link, terms = self._core, request.link, request.terms
         session = link.session
         if session is None or session.link is not link:
@@ -357,7 +362,8 @@ class Handshake:
     def refuse(
         self, link: Connection, reason: ReasonCode, detail: str, server_reference: str = ""
     ) -> None:
-        """Refuse a connection whose CONNECT is under decision, or has not come yet."""
+        """Refuse a connection whose CONNECT is under decision, or has not come yet.
+        [MQTT-3.1.4-6] [MQTT-3.2.2-7] [MQTT3-3.1.4-5] [MQTT3-3.2.2-5]"""
         request = link.request
         if request is None or link.state == NEW:
             self.turn_away(link, detail)
@@ -384,17 +390,3 @@ class Handshake:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for link in list(self._core.entrance.undecided):
             self.refuse(link, ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping")
-
-
-def _will_record(will: Will | None) -> WillRecord | None:
-    if will is None:
-        return None
-    return WillRecord(
-        topic=will.topic,
-        payload=will.payload,
-        qos=will.qos,
-        retain=will.retain,
-        delay_s=will.properties.will_delay_s or 0,
-        expiry_s=will.properties.message_expiry_s,
-        properties=forwardable_block(will.properties),
-    )

@@ -36,7 +36,7 @@ ERRORS: Final = 0x80
 
 
 def handle(core: Core, link: Connection, first_byte: int, body: bytes) -> None:
-    """Handle one packet of a live connection; what is not allowed ends it."""
+    """Handle one packet of a live connection; what is not allowed ends it. [MQTT3-4.8.0-1]"""
     link.count_received(first_byte >> 4, 0)
     if first_byte == DISCONNECT << 4 and not body:
         link.shut(_LEFT, keep_will=False)  # the usual one: success, no properties
@@ -54,7 +54,7 @@ def handle(core: Core, link: Connection, first_byte: int, body: bytes) -> None:
 
 
 def _connect(core: Core, link: Connection, packet: Connect) -> None:
-    """[MQTT-3.1.0-2] (P02)"""
+    """[MQTT-3.1.0-2] (P02) [MQTT3-3.1.0-2]"""
     link.fail(Violation(ReasonCode.PROTOCOL_ERROR, "a second CONNECT on the same connection"))
 
 
@@ -67,6 +67,7 @@ def _unsubscribe(core: Core, link: Connection, packet: Unsubscribe) -> None:
 
 
 def _pingreq(core: Core, link: Connection, packet: PingReq) -> None:
+    # [MQTT-3.12.4-1] [MQTT3-3.12.4-1]
     link.send_counted(PINGRESP, PINGRESP_BYTES)
 
 
@@ -131,7 +132,8 @@ def _puback(core: Core, link: Connection, packet_id: int, reason: int) -> None:
 
 
 def _pubrec(core: Core, link: Connection, packet_id: int, reason: int) -> None:
-    """PUBREL leaves once it is durable that the message was received (CLUSTERING 3.8)."""
+    """PUBREL leaves once it is durable that the message was received (CLUSTERING 3.8).
+    [MQTT-4.3.3-4]"""
     session, window = link.owner, link.owner.window
     if reason >= ERRORS:
         outgoing = window.refused(packet_id)

@@ -46,7 +46,8 @@ class Patrol:
         link.watched = turn
 
     def keep_alive(self, link: Connection, keep_alive_s: int) -> None:
-        """End a connection when nothing comes for 1.5 times as long [MQTT-3.1.2-22] (S18)."""
+        """End a connection when nothing comes for 1.5 times as long (S18).
+        [MQTT-3.1.2-22] [MQTT3-3.1.2-24]"""
         link.patience_s = 1.5 * keep_alive_s
         deadline_s = link.seen_s + link.patience_s
         if keep_alive_s and int(deadline_s / RESOLUTION_S) + 1 < link.watched:

@@ -97,6 +97,7 @@ class Publication:
         self._core.back_pressure.submitted(len(self._message.payload))
 
     def _retain(self) -> None:
+        # [MQTT-3.3.1-7] [MQTT-3.3.1-8] [MQTT3-3.3.1-11] [MQTT3-3.3.1-12]
         message, core = self._message, self._core
         if not message.retain:
             return

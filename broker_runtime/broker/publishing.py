@@ -63,7 +63,8 @@ class Publishing:
     # -- from a client -----------------------------------------------------------------------------
 
     def receive(self, link: Connection, buffer: bytes, start: int, end: int, flags: int) -> None:
-        """A PUBLISH whose body is ``buffer[start:end]``; a violation closes the connection."""
+        """A PUBLISH whose body is ``buffer[start:end]``; a violation closes the connection.
+        [MQTT-3.3.4-1] [MQTT-4.3.2-5] [MQTT3-3.3.4-1]"""
         incoming = self._read(link, buffer, start, end, flags)
         if isinstance(incoming, Violation):
             link.fail(incoming)
@@ -171,7 +172,8 @@ class Publishing:
 
     def refuse(self, link: Connection, incoming: Incoming, refusal: Refusal) -> None:
         """Answer a PUBLISH that is not taken. Before MQTT 5 the answer cannot say so: the message
-        is acknowledged and dropped, the connection stays (DECISIONS 2)."""
+        is acknowledged and dropped, the connection stays (DECISIONS 2).
+        [MQTT-4.3.3-9] [MQTT3-3.3.5-2]"""
         core, session = self._core, link.owner
         core.stats.dropped[refusal.counter] += 1
         if refusal.reason is ReasonCode.NOT_AUTHORIZED:
@@ -243,7 +245,8 @@ class Publishing:
         packet_id: int,
         plan: Plan,
     ) -> None:
-        """Publish a QoS 1 message and acknowledge it, at once or when it is durable."""
+        """Publish a QoS 1 message and acknowledge it, at once or when it is durable.
+        [MQTT-4.3.2-4] [MQTT3-4.3.2-2]"""
         if not self._must_wait(message, plan):
             self.publish(message, plan, link.owner, None)
             reason = 0 if plan.reaches_anybody() else ReasonCode.NO_MATCHING_SUBSCRIBERS
@@ -263,13 +266,14 @@ class Publishing:
 
     def not_kept(self, link: Connection, error: Exception) -> None:
         """Never acknowledge what is not kept; what the client sent after it must not overtake its
-        resend, so the connection ends (CLUSTERING 3.4)."""
+        resend, so the connection ends (CLUSTERING 3.4). [MQTT3-4.8.0-2]"""
         link.close(ReasonCode.QUOTA_EXCEEDED, f"a message cannot be stored: {error}")
 
     # -- QoS 2 -------------------------------------------------------------------------------------
 
     def _keep(self, link: Connection, packet_id: int, message: StoredMessage) -> None:
-        """First half of QoS 2: keep the message, answer PUBREC (``put_received``)."""
+        """First half of QoS 2: keep the message, answer PUBREC (``put_received``).
+        [MQTT-4.3.3-8]"""
         session = link.owner
         session.received.keep(packet_id, message, len(message.payload))
         if not session.durable:
@@ -294,6 +298,8 @@ class Publishing:
 
         A right that was withdrawn meanwhile withholds the message (S8); PUBCOMP can say so only
         with "packet identifier not found": it knows no other error (MQTT 5.0 §3.7.2.1).
+
+        [MQTT-4.3.3-11] [MQTT-4.3.3-12] [MQTT-4.3.3-13]
         """
         session = link.owner
         if packet_id not in session.received:

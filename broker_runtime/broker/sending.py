@@ -189,7 +189,8 @@ class Sending:
         return False
 
     def _start(self, session: Session, link: Connection, outgoing: Outgoing) -> bool:
-        """Give it a packet id and send it; False when this client cannot get it at all."""
+        """Give it a packet id and send it; False when this client cannot get it at all.
+        [MQTT-3.1.2-25]"""
         if session.durable:
             self._core.persistence.mark(session)
             if session.progress.owed:
@@ -245,7 +246,8 @@ class Sending:
     def retransmit(
         self, session: Session, link: Connection, packet_id: int, outgoing: Outgoing
     ) -> None:
-        """Send again what was in flight when the connection was lost [MQTT-4.4.0-1]."""
+        """Send again what was in flight when the connection was lost [MQTT-4.4.0-1].
+        [MQTT-4.3.3-7]"""
         message = outgoing.message
         assert message is not None, "only messages that were found again are sent again"
         outgoing.dup = packet_id not in session.unsent
@@ -265,7 +267,8 @@ class Sending:
             link.send_counted(PUBREL, encode_ack(PUBREL, packet_id, 0, link.version))
 
     def pump(self, session: Session) -> None:
-        """Send what waits, as far as window and outbox allow; then see to what the log holds."""
+        """Send what waits, as far as window and outbox allow; then see to what the log holds.
+        [MQTT-3.3.4-10] [MQTT-4.9.0-3]"""
         link = session.link
         if link is None:
             return

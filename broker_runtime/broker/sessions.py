@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from broker_runtime.broker.catch_up import options_of
 from broker_runtime.broker.client import RetainedRequest, Session
-from broker_runtime.codec.packets import SESSION_NEVER_EXPIRES
+from broker_runtime.codec.packets import SESSION_NEVER_EXPIRES, Will
+from broker_runtime.codec.properties import forwardable_block
 from broker_runtime.session.outgoing import Outgoing
 from broker_runtime.session.window import Progress
 from broker_runtime.storage.base import RETAINED, SessionRecord, StoredMessage, WillRecord
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class Sessions:
-    """All sessions by client id; those that are not connected as well."""
+    """All sessions by client id; those that are not connected as well.
+    [MQTT-4.1.0-1] [MQTT3-3.1.2-7] [MQTT3-4.1.0-1] [MQTT3-4.1.0-2]"""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -122,7 +124,7 @@ class Sessions:
         return session
 
     def attach(self, session: Session, link: Connection) -> None:
-        """The session is connected now."""
+        """The session is connected now. [MQTT-3.1.3-9]"""
         session.link = link
         self.connected += 1
         session.connected_ms = self._core.now_ms()
@@ -133,7 +135,8 @@ class Sessions:
         self._core.tree.activity.connected(session, session.subscriptions)
 
     def resume(self, session: Session, link: Connection) -> None:
-        """Send again what was in flight, then what the log holds (after the CONNACK)."""
+        """Send again what was in flight, then what the log holds (after the CONNACK).
+        [MQTT-4.6.0-1] [MQTT3-4.4.0-1] [MQTT3-4.6.0-1]"""
         window, progress = session.window, session.progress
         sending = self._core.sending
         session.catching_up = False
@@ -189,6 +192,8 @@ class Sessions:
 
         Args:
             keep_will: False after a DISCONNECT that says so [MQTT-3.14.4-3] and at shutdown (F7).
+
+        [MQTT3-3.1.2-10] [MQTT3-3.14.4-3]
         """
         core = self._core
         if session.link is None:
@@ -253,7 +258,7 @@ class Sessions:
         self._core.persistence.save(session, None)
 
     def expire(self, session: Session) -> None:
-        """Nobody came back in time [MQTT-3.1.2-23]."""
+        """Nobody came back in time [MQTT-3.1.2-23]. [MQTT-4.1.0-2]"""
         if session.link is None and not session.ended:
             self.end(session)
 
@@ -277,7 +282,9 @@ class Sessions:
             core.persistence.delete(session, None)
 
     def publish_will(self, session: Session) -> None:
-        """Publish the will once, if its owner still may (SECURITY S14, Z14)."""
+        """Publish the will once, if its owner still may (SECURITY S14, Z14).
+        [MQTT-3.1.2-10] [MQTT-3.1.2-14] [MQTT-3.1.2-15] [MQTT3-3.1.2-10] [MQTT3-3.1.2-12]
+        [MQTT3-3.1.2-16] [MQTT3-3.1.2-17]"""
         will, session.will = session.will, None
         if will is None:
             return
@@ -326,3 +333,19 @@ def _placeholder(seq: int, qos: int, source: str) -> Outgoing:
     is_retained = source == RETAINED
     shared = "" if is_retained else source
     return Outgoing(None, seq, qos, b"", b"", pinned=is_retained, shared=shared)
+
+
+def will_record(will: Will | None) -> WillRecord | None:
+    """The will of a CONNECT as a session keeps it."""
+    # [MQTT-3.1.3-10]
+    if will is None:
+        return None
+    return WillRecord(
+        topic=will.topic,
+        payload=will.payload,
+        qos=will.qos,
+        retain=will.retain,
+        delay_s=will.properties.will_delay_s or 0,
+        expiry_s=will.properties.message_expiry_s,
+        properties=forwardable_block(will.properties),
+    )

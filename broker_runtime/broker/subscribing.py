@@ -44,7 +44,9 @@ class Subscribing:
 
     def subscribe(self, link: Connection, packet: Subscribe) -> None:
         """Every line is answered for itself [MQTT-3.8.4-6] (P16, Z9). The SUBACK goes out once the
-        subscriptions are durable."""
+        subscriptions are durable.
+        [MQTT-3.8.4-1] [MQTT-3.8.4-5] [MQTT-3.8.4-7] [MQTT3-3.8.4-1] [MQTT3-3.8.4-4]
+        [MQTT3-3.8.4-5]"""
         session = link.owner
         reasons: list[int] = []
         retained: list[RetainedRequest] = []
@@ -90,7 +92,8 @@ class Subscribing:
         identifier: int | None,
         retained: list[RetainedRequest],
     ) -> tuple[int, str]:
-        """Returns the reason code of the SUBACK, and in words why it was refused."""
+        """Returns the reason code of the SUBACK, and in words why it was refused.
+        [MQTT-3.3.1-11] [MQTT-3.8.4-4] [MQTT3-3.3.1-6]"""
         core, topic_filter = self._core, request.topic_filter
         refusal = self._not_offered(request, identifier) or self._refusal(session, request)
         if refusal is not None:
@@ -135,7 +138,8 @@ class Subscribing:
     def _not_offered(
         self, request: SubscriptionRequest, identifier: int | None
     ) -> tuple[ReasonCode, str] | None:
-        """What an operator has left out of MQTT (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13)."""
+        """What an operator has left out of MQTT (MQTT 5.0 §3.2.2.3.11 to §3.2.2.3.13).
+        [MQTT3-3.8.3-2]"""
         offers = self._core.offers
         group, inner = topics.split_share(request.topic_filter)
         if group and not offers.shared_subscriptions:
@@ -181,7 +185,9 @@ class Subscribing:
         )
 
     def unsubscribe(self, link: Connection, packet: Unsubscribe) -> None:
-        """Messages already on their way still arrive [MQTT-3.10.4-3]."""
+        """Messages already on their way still arrive [MQTT-3.10.4-3].
+        [MQTT-3.10.4-2] [MQTT-3.10.4-4] [MQTT-3.10.4-6] [MQTT3-3.10.4-2] [MQTT3-3.10.4-3]
+        [MQTT3-3.10.4-5] [MQTT3-3.10.4-6]"""
         session = link.owner
         gone: list[str] = []
         reasons: list[int] = []
@@ -256,6 +262,7 @@ class Subscribing:
     def _send_one(
         self, session: Session, link: Connection, request: RetainedRequest, message: StoredMessage
     ) -> None:
+        # [MQTT3-3.3.1-8]
         core, now_ms = self._core, self._core.now_ms()
         if message.expires_ms is not None and message.expires_ms <= now_ms:
             if core.retained.get(message.topic) is message:

@@ -19,7 +19,8 @@ _USERNAME: Final = 0x80
 
 
 def decode_connect(body: bytes) -> Connect | Violation:
-    """Decode the body of a CONNECT; of a violation ``reply_version`` is the CONNACK's version."""
+    """Decode the body of a CONNECT; of a violation ``reply_version`` is the CONNACK's version.
+    [MQTT-3.1.4-1] [MQTT3-3.1.4-1]"""
     usual = _read_usual(body)
     if usual is not None:
         return usual
@@ -70,7 +71,7 @@ def _read_usual(body: bytes) -> Connect | None:
 
 
 def _read_version(reader: Reader) -> int | Violation:
-    """Protocol name and level: 3, 4 or 5 (P25)."""
+    """Protocol name and level: 3, 4 or 5 (P25). [MQTT3-3.1.2-1] [MQTT3-3.1.2-2]"""
     name = reader.binary("the protocol name")
     level = reader.byte("the protocol level")
     if name == b"MQTT":
@@ -94,7 +95,8 @@ def _read_version(reader: Reader) -> int | Violation:
 
 
 def _check_flags(flags: int, version: int) -> None:
-    """Connect flags that contradict each other (P24)."""
+    """Connect flags that contradict each other (P24).
+    [MQTT3-3.1.2-3] [MQTT3-3.1.2-11] [MQTT3-3.1.2-13] [MQTT3-3.1.2-14] [MQTT3-3.1.2-15]"""
     if flags & _RESERVED:
         raise malformed("the reserved connect flag is set")  # [MQTT-3.1.2-3]
     if not flags & _WILL_FLAG and flags & (_WILL_QOS | _WILL_RETAIN):
@@ -107,6 +109,9 @@ def _check_flags(flags: int, version: int) -> None:
 
 
 def _read_after_version(reader: Reader, version: int) -> Connect:
+    # [MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] [MQTT-3.1.3-1]
+    # [MQTT3-3.1.2-18] [MQTT3-3.1.2-19] [MQTT3-3.1.2-20] [MQTT3-3.1.2-21] [MQTT3-3.1.3-1]
+    # [MQTT3-3.1.3-3] [MQTT3-3.1.3-4] [MQTT3-3.1.3-11]
     flags = reader.byte("the connect flags")
     _check_flags(flags, version)
     keep_alive_s = reader.uint16("the keep-alive")
@@ -138,6 +143,7 @@ def _is_left_out(reader: Reader, version: int) -> bool:
 
 
 def _read_will(reader: Reader, flags: int, version: int) -> Will:
+    # [MQTT-3.1.2-9] [MQTT3-3.1.2-9] [MQTT3-3.1.3-10]
     properties = read_properties(reader, WILL) if version >= V5 else Properties()
     topic = reader.text("the will topic")  # [MQTT-3.1.3-11]
     if not topic or "+" in topic or "#" in topic:

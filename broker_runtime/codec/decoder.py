@@ -84,6 +84,8 @@ _Read = Callable[[int, Reader, int], Packet]
 
 
 def _wrong_flags(packet_type: int) -> Violation:
+    # [MQTT-3.14.1-1] [MQTT-3.15.1-1] [MQTT3-2.2.2-1] [MQTT3-2.2.2-2] [MQTT3-3.6.1-1]
+    # [MQTT3-3.8.1-1] [MQTT3-3.10.1-1] [MQTT3-3.14.1-1]
     # [MQTT-2.1.3-1] (P06)
     return Violation(
         ReasonCode.MALFORMED_PACKET, f"{TYPE_NAMES[packet_type]} has wrong flags in its first byte"
@@ -180,6 +182,7 @@ def _properties(reader: Reader, packet_type: int, version: int) -> Properties:
 
 
 def _read_subscribe(packet_type: int, reader: Reader, version: int) -> Subscribe:
+    # [MQTT3-3.8.3-1] [MQTT3-3.8.3-3]
     packet_id = reader.packet_id()  # [MQTT-2.2.1-3]
     properties = _properties(reader, packet_type, version)
     requests: list[SubscriptionRequest] = []
@@ -221,6 +224,7 @@ def _too_many_filters() -> ProtocolViolation:
 
 
 def _read_unsubscribe(packet_type: int, reader: Reader, version: int) -> Unsubscribe:
+    # [MQTT3-3.10.3-1] [MQTT3-3.10.3-2]
     packet_id = reader.packet_id()
     properties = _properties(reader, packet_type, version)
     topic_filters: list[str] = []
@@ -252,6 +256,7 @@ def _read_disconnect(reader: Reader, version: int, lawful: frozenset[int]) -> Di
 
 
 def _read_client_disconnect(packet_type: int, reader: Reader, version: int) -> Disconnect:
+    # [MQTT-3.14.2-1]
     return _read_disconnect(reader, version, _CLIENT_GOODBYES)
 
 

@@ -48,7 +48,8 @@ def encode(packet: Packet, version: int) -> bytes:
 
 
 def encode_ack(packet_type: int, packet_id: int, reason: int, version: int) -> bytes:
-    """PUBACK, PUBREC, PUBREL or PUBCOMP without properties: four bytes, five with a reason."""
+    """PUBACK, PUBREC, PUBREL or PUBCOMP without properties: four bytes, five with a reason.
+    [MQTT-2.2.1-5] [MQTT3-2.3.1-6]"""
     first_byte = packet_type << 4 | (2 if packet_type == PUBREL else 0)  # [MQTT-3.6.1-1]
     if reason and version >= V5:
         return bytes((first_byte, 3, packet_id >> 8, packet_id & 0xFF, reason))
@@ -86,6 +87,8 @@ def publish_whole(
 
     Raises:
         ValueError: topic or packet too large.
+
+    [MQTT-2.2.1-2] [MQTT-4.3.1-1] [MQTT3-2.3.1-5] [MQTT3-4.3.1-1]
     """
     head = binary_bytes(topic)
     if version >= V5:
@@ -101,6 +104,8 @@ def publish_parts(
 
     Encode once for each (version, QoS, properties) of a fan-out. The whole packet has
     ``len(prefix) + 2 + len(rest)`` bytes. Arguments and errors as of ``publish_whole``.
+
+    [MQTT-3.3.1-3] [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT3-3.3.1-3]
     """
     rest = payload
     if version >= V5:
@@ -111,7 +116,7 @@ def publish_parts(
 
 
 def as_duplicate(encoded: bytes) -> bytes:
-    """Set DUP in a PUBLISH or its prefix, to send it again [MQTT-3.3.1-1]."""
+    """Set DUP in a PUBLISH or its prefix, to send it again [MQTT-3.3.1-1]. [MQTT3-3.3.1-1]"""
     return bytes((encoded[0] | 0x08,)) + encoded[1:]
 
 
@@ -196,6 +201,8 @@ def _encode_subscribe(packet: packets.Subscribe, version: int) -> bytes:
 
 
 def _encode_suback(packet: packets.SubAck, version: int) -> bytes:
+    # [MQTT-2.2.1-6] [MQTT-3.8.4-2] [MQTT-3.9.3-1] [MQTT3-2.3.1-7] [MQTT3-3.8.4-2]
+    # [MQTT3-3.9.3-1]
     codes = bytes([suback_code(reason, version) for reason in packet.reasons])
     head = _packet_id(packet.packet_id) + _block(packet.properties, SUBACK, version)
     return _framed(0x90, head + codes)
@@ -208,6 +215,7 @@ def _encode_unsubscribe(packet: packets.Unsubscribe, version: int) -> bytes:
 
 
 def _encode_unsuback(packet: packets.UnsubAck, version: int) -> bytes:
+    # [MQTT-2.2.1-6] [MQTT-3.10.4-5] [MQTT-3.11.3-1] [MQTT3-2.3.1-7] [MQTT3-3.10.4-4]
     packet_id = _packet_id(packet.packet_id)
     if version < V5:
         return _framed(0xB0, packet_id)

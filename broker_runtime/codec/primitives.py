@@ -31,6 +31,8 @@ def text_of(raw: bytes, what: str) -> str:
     Raises:
         ProtocolViolation: surrogates, overlong forms, stray bytes [MQTT-1.5.4-1] or U+0000
             [MQTT-1.5.4-2] (P13). U+FEFF is kept where it stands [MQTT-1.5.4-3].
+
+    [MQTT3-1.5.3-1] [MQTT3-1.5.3-2] [MQTT3-1.5.3-3]
     """
     try:
         text = raw.decode("utf-8")
@@ -104,7 +106,7 @@ class Reader:
         return self.buffer[position : self.end]
 
     def packet_id(self) -> int:
-        """Packet Identifier, never 0 [MQTT-2.2.1-3] [MQTT-2.2.1-4] (P10)."""
+        """Packet Identifier, never 0 [MQTT-2.2.1-3] [MQTT-2.2.1-4] (P10). [MQTT3-2.3.1-1]"""
         packet_id = self.uint16("the packet identifier")
         if packet_id == 0:
             raise protocol_error("the packet identifier is 0")

@@ -145,6 +145,8 @@ def read_value(reader: Reader, rule: PropertyRule) -> int | str | bytes:
 
     Raises:
         ProtocolViolation: cut short, malformed, or outside its lawful range.
+
+    [MQTT-3.3.2-19]
     """
     kind = rule.kind
     if kind is Kind.TEXT:
@@ -172,7 +174,7 @@ def read_value(reader: Reader, rule: PropertyRule) -> int | str | bytes:
 
 
 def read_pair(reader: Reader) -> tuple[str, str]:
-    """Read the name and the value of a user property."""
+    """Read the name and the value of a user property. [MQTT-1.5.7-1]"""
     # Inline, not four calls of Reader: thousands may stand in a packet (P18), and a call costs
     # as much as the decoding.
     buffer = reader.buffer
@@ -284,6 +286,8 @@ def write_properties(properties: Properties, packet_type: int) -> bytes:
 
     Raises:
         ValueError: a property of ours is not lawful in the packet, or does not fit.
+
+    [MQTT-2.2.2-1]
     """
     inside = bytearray()
     for rule in RULES.values():

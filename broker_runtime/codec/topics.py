@@ -10,7 +10,8 @@ MAX_TOPIC_BYTES: Final = 65_535
 
 
 def _fits(text: str) -> bool:
-    """Not empty [MQTT-4.7.3-1], no U+0000 [MQTT-4.7.3-2], within 65,535 bytes [MQTT-4.7.3-3]."""
+    """Not empty [MQTT-4.7.3-1], no U+0000 [MQTT-4.7.3-2], within 65,535 bytes [MQTT-4.7.3-3].
+    [MQTT3-4.7.3-1] [MQTT3-4.7.3-2] [MQTT3-4.7.3-3]"""
     if not text or "\x00" in text:
         return False
     if len(text) * 4 <= MAX_TOPIC_BYTES:
@@ -38,6 +39,7 @@ def valid_topic_filter(topic_filter: str) -> bool:
 
 
 def _wildcards_fill_levels(topic_filter: str) -> bool:
+    # [MQTT3-4.7.1-2] [MQTT3-4.7.1-3]
     multi = topic_filter.find("#")
     if multi >= 0 and (
         multi != len(topic_filter) - 1 or (multi and topic_filter[multi - 1] != "/")
@@ -76,6 +78,8 @@ def matches(topic_filter: str, topic: str) -> bool:
     """Whether a valid filter (without ``$share``) matches a topic name; the slow, obvious way.
 
     Compares character for character, without any normalisation [MQTT-4.7.3-4] (Z15).
+
+    [MQTT-3.3.2-3] [MQTT3-3.3.2-3] [MQTT3-4.7.2-1] [MQTT3-4.7.3-4]
     """
     wanted = topic_filter.split("/")
     levels = topic.split("/")

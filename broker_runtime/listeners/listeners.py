@@ -17,7 +17,8 @@ BACKLOG = 1_024
 
 
 class Listeners:
-    """Opens, closes and reopens listeners; a port that cannot be opened is retried each second."""
+    """Opens, closes and reopens listeners; a port that cannot be opened is retried each second.
+    [MQTT-4.2-1] [MQTT3-7.1.1-1]"""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

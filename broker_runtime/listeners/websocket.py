@@ -32,7 +32,7 @@ CONTROL_FRAMES_PER_S = 20.0
 """… and how fast that allowance grows again."""
 
 SUBPROTOCOLS = [Subprotocol("mqtt"), Subprotocol("mqttv3.1")]
-"""[MQTT-6.0.0-3] "mqtt"; the other is what clients of MQTT 3.1 ask for."""
+"""[MQTT-6.0.0-4] [MQTT3-6.0.0-4] "mqtt"; the other is what clients of MQTT 3.1 ask for."""
 
 _frame_log = logging.getLogger("broker_runtime.websocket_frames")
 _frame_log.setLevel(logging.ERROR)  # the library tells of each connection
@@ -49,7 +49,8 @@ _REASONS = {
 class WebSocketLayer(Layer):
     """Takes MQTT out of binary frames and puts it into them.
 
-    The bytes of frames are a stream: packets and frames need not align [MQTT-6.0.0-2].
+    The bytes of frames are a stream: packets and frames need not align [MQTT-6.0.0-2]
+    [MQTT3-6.0.0-2].
 
     Args:
         above: what gets the MQTT bytes.
@@ -159,7 +160,7 @@ class WebSocketLayer(Layer):
                     pieces.append(bytes(data))
                 else:
                     self._spend()
-            elif opcode is Opcode.TEXT:  # [MQTT-6.0.0-1]
+            elif opcode is Opcode.TEXT:  # [MQTT-6.0.0-1] [MQTT3-6.0.0-1]
                 self._end(CloseCode.UNSUPPORTED_DATA, "MQTT comes in binary frames")
             elif opcode is not Opcode.CLOSE:
                 self._spend()

@@ -37,7 +37,8 @@ class RetainedTree(Generic[M]):
         """Sum of what ``put`` was told of the messages held."""
 
     def put(self, topic: str, message: M, size_bytes: int) -> bool:
-        """Set the message of a topic [MQTT-3.3.1-5]; True when the topic had none."""
+        """Set the message of a topic [MQTT-3.3.1-5]; True when the topic had none.
+        [MQTT3-3.3.1-5] [MQTT3-3.3.1-7]"""
         former = self._entries.get(topic)
         if former is not None:
             self.size_bytes += size_bytes - former.size_bytes
@@ -55,7 +56,8 @@ class RetainedTree(Generic[M]):
         return True
 
     def delete(self, topic: str) -> M | None:
-        """Remove the message of a topic [MQTT-3.3.1-6] and return it; None when it had none."""
+        """Remove the message of a topic [MQTT-3.3.1-6] and return it; None when it had none.
+        [MQTT3-3.3.1-10]"""
         entry = self._entries.pop(topic, None)
         if entry is None:
             return None

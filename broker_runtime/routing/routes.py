@@ -82,7 +82,7 @@ def delivery_of(subscriber: S, options: SubscriptionOptions) -> Delivery[S]:
 
 def combine(overlapping: list[Delivery[S]]) -> Delivery[S]:
     """Merge the deliveries of one subscriber's overlapping subscriptions; linear in their
-    number."""
+    number. [MQTT3-3.3.5-1]"""
     first = overlapping[0]
     if len(overlapping) == 1:
         return first

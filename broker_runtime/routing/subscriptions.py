@@ -68,6 +68,8 @@ class SubscriptionTree(Generic[S]):
 
         Returns:
             True when it is new, which Retain Handling 1 asks for.
+
+        [MQTT3-3.8.4-3]
         """
         group_name, inner = split_share(topic_filter)
         leaf = self._make(inner)
@@ -98,7 +100,7 @@ class SubscriptionTree(Generic[S]):
         return is_new
 
     def unsubscribe(self, subscriber: S, topic_filter: str) -> bool:
-        """Remove a subscription [MQTT-3.10.4-1]; False when there was none."""
+        """Remove a subscription [MQTT-3.10.4-1]; False when there was none. [MQTT3-3.10.4-1]"""
         group_name, inner = split_share(topic_filter)
         is_wild = has_wildcard(inner)
         leaf = self._wildcards.find(inner) if is_wild else self._exact.get(inner)

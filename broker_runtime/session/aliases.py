@@ -15,7 +15,8 @@ MIN_TOPIC_BYTES = 5
 
 
 class TopicAliases:
-    """Alias to topic, as the client has set them for its PUBLISHes."""
+    """Alias to topic, as the client has set them for its PUBLISHes.
+    [MQTT-3.3.2-7] [MQTT-3.3.2-12]"""
 
     __slots__ = ("_maximum", "_topics")
 
@@ -38,6 +39,8 @@ class OutboundAliases:
 
     The first topics get the aliases and keep them as long as the connection lasts: one look-up for
     each message, no bookkeeping of their use. The other topics are sent in full.
+
+    [MQTT-3.3.2-7] [MQTT-3.3.2-11]
     """
 
     __slots__ = ("_aliases", "_maximum")

@@ -30,6 +30,8 @@ class OrderedAnswers:
     some messages become durable later than others.
 
     ``count``: PUBLISHes that await an answer that is not sent yet.
+
+    [MQTT3-4.6.0-2] [MQTT3-4.6.0-3]
     """
 
     __slots__ = ("_places", "count")
@@ -87,6 +89,8 @@ class Received(Generic[M]):
 
     A message that was refused with a positive PUBREC (before MQTT 5 there is no other) is kept as
     None, so that its PUBREL is answered too.
+
+    [MQTT3-4.3.3-2]
     """
 
     __slots__ = ("_messages", "payload_bytes")

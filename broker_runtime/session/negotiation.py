@@ -92,7 +92,9 @@ class Terms:
         self.changed = changed
 
     def accepted(self, *, session_present: bool, limits: Limits) -> ConnAck:
-        """The CONNACK that says so."""
+        """The CONNACK that says so.
+        [MQTT-3.2.2-2] [MQTT-3.2.2-3] [MQTT-4.12.0-6] [MQTT3-3.2.2-1] [MQTT3-3.2.2-2]
+        [MQTT3-3.2.2-3]"""
         properties = self.changed or Properties()
         properties.receive_maximum = limits.receive_maximum
         properties.topic_alias_maximum = limits.topic_alias_maximum
@@ -122,6 +124,8 @@ def negotiate(
 
     Args:
         new_client_id: asked when the client leaves the choice to the server; unguessable (S20).
+
+    [MQTT-3.1.3-6] [MQTT-3.2.2-22] [MQTT3-3.1.3-6]
     """
     refusal = _refusal(connect) or _refused_will(connect, limits.offers)
     if refusal is not None:
@@ -180,6 +184,7 @@ def _refused_will(connect: Connect, offers: Offers) -> ConnectRefusal | None:
 
 
 def _refusal(connect: Connect) -> ConnectRefusal | None:
+    # [MQTT-3.1.3-5] [MQTT-3.1.3-8] [MQTT3-3.1.3-5] [MQTT3-3.1.3-9]
     if connect.properties.authentication_method is not None:
         return ConnectRefusal(
             ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not supported"

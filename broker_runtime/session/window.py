@@ -44,7 +44,7 @@ class Window:
         return not (self.inflight or self.pending)
 
     def has_room(self) -> bool:
-        """Whether one more may be sent."""
+        """Whether one more may be sent. [MQTT-4.9.0-1] [MQTT-4.9.0-2]"""
         return len(self.inflight) + len(self.released) < self.quota
 
     def room(self) -> int:
@@ -52,7 +52,8 @@ class Window:
         return self.quota - len(self.inflight) - len(self.released)
 
     def admit(self, outgoing: Outgoing) -> int:
-        """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``."""
+        """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``.
+        [MQTT-4.3.2-1] [MQTT-4.3.3-1] [MQTT3-2.3.1-4] [MQTT3-4.3.2-1]"""
         packet_id = self.next_id
         while packet_id in self.inflight or packet_id in self.released:
             packet_id = packet_id % MAX_PACKET_ID + 1
@@ -81,7 +82,8 @@ class Window:
         return count
 
     def acknowledged(self, packet_id: int) -> Outgoing | None:
-        """PUBACK: the QoS 1 message it ends, or None when there is no such message."""
+        """PUBACK: the QoS 1 message it ends, or None when there is no such message.
+        [MQTT-4.3.2-3] [MQTT3-4.3.2-1]"""
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 1:
             return None
@@ -89,7 +91,9 @@ class Window:
         return outgoing
 
     def received(self, packet_id: int) -> Outgoing | None:
-        """PUBREC: the QoS 2 message that is owed a PUBREL from now on; None when there is none."""
+        """PUBREC: the QoS 2 message that is owed a PUBREL from now on; None when there is none.
+        [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.6.0-4] [MQTT3-4.3.3-1]
+        [MQTT3-4.6.0-4]"""
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 2:
             return None
@@ -98,7 +102,8 @@ class Window:
         return outgoing
 
     def refused(self, packet_id: int) -> Outgoing | None:
-        """PUBREC with an error: the QoS 2 message that ends with it (MQTT 5.0 §4.3.3)."""
+        """PUBREC with an error: the QoS 2 message that ends with it (MQTT 5.0 §4.3.3).
+        [MQTT-4.4.0-2]"""
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 2:
             return None

@@ -14,6 +14,7 @@ from tests.listeners.stand import Device, device, tcp, until
 
 @pytest.mark.parametrize("version", [3, 4, 5])
 async def test_the_main_walk_with_paho(node, version):
+    """[MQTT-4.2-1] [MQTT3-7.0.0-2] [MQTT3-7.1.1-1]"""
     async with device(node, "anna", version) as anna, device(node, "ben", version) as ben:
         for qos in (0, 1, 2):
             await anna.subscribe(f"home/+/q{qos}", qos)

@@ -28,8 +28,8 @@ CERTIFICATE = make("default")
     st.data(),
 )
 def test_p26_mqtt_bytes_come_through_whatever_the_framing(data, frames, reads, pings, draw):
-    """Packets and frames need not align [MQTT-6.0.0-2]; messages may be fragmented, with pings
-    between the fragments; TCP cuts everything anywhere."""
+    """Packets and frames need not align [MQTT-6.0.0-2] [MQTT3-6.0.0-2]; messages may be
+    fragmented, with pings between the fragments; TCP cuts everything anywhere."""
     stand = Stand()
     stream = stand.request
     is_fragmented = False
@@ -61,12 +61,12 @@ def test_an_upgrade_in_pieces_is_put_together(places):
         stand.layer.data_received(piece)
     stand.hear()
     assert stand.client.state is State.OPEN
-    assert stand.client.subprotocol == "mqtt"  # [MQTT-6.0.0-4]
+    assert stand.client.subprotocol == "mqtt"  # [MQTT-6.0.0-4] [MQTT3-6.0.0-4]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=200_000), min_size=1, max_size=4))
 def test_each_write_is_one_binary_frame(writes):
-    """[MQTT-6.0.0-1]"""
+    """[MQTT-6.0.0-1] [MQTT3-6.0.0-1]"""
     stand = Stand().open()
     for data in writes:
         stand.layer.write(data)
