@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from broker_runtime.storage.base import StorageError
+from broker_runtime.storage.local import wal
 from broker_runtime.storage.local.blocks import LOG_TABLE
 from broker_runtime.storage.local.upgrade import OWED_TABLE, upgrade
 from broker_runtime.storage.records import MESSAGE_COLUMNS
@@ -164,11 +165,13 @@ class StoreFiles:
             size_bytes = self.database.stat().st_size
             if size_bytes == 0:
                 raise StorageError(f"{self.database}: the file is empty; {_RESTORE}")
-            connection = sqlite3.connect(self.database, isolation_level=None)
-            try:
-                self._check_content(connection, size_bytes)
-            finally:
-                connection.close()
+            with wal.watched(self.database) as frames:
+                connection = sqlite3.connect(self.database, isolation_level=None)
+                try:
+                    frames.recovered(connection)
+                    self._check_content(connection, size_bytes)
+                finally:
+                    connection.close()
         except (OSError, sqlite3.Error) as error:
             raise StorageError(
                 f"{self.database}: damaged or unreadable: {error}; {_RESTORE}"
