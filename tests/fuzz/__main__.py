@@ -1,8 +1,8 @@
 """``python -m tests.fuzz decoder|session [--seconds N] [--keep DIR]``: search for a bad input.
 
 Needs atheris (``pip install atheris``), which finds its way by the lines an input reaches. An input
-that makes a target raise is printed, kept as ``DIR/crash-*`` and ends the search with 77; put it
-into ``corpus/<target>/`` and it is an ordinary failing test.
+that makes a target raise is printed in Base64, kept as ``DIR/crash-*`` and ends the search with 77;
+put it into ``<target>.corpus`` and it is an ordinary failing test.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""Inputs that lead a target deep: what earlier runs found, and packets written by hand."""
+"""Inputs that lead a target deep: what earlier runs found, and packets written by hand.
+
+``<target>.corpus`` holds one input a line, in Base64.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +13,13 @@ from tests.codec.broken_packets import BROKEN
 from tests.codec.valid_packets import VALID
 from tests.fuzz.targets import VERSIONS
 
-FOLDER = Path(__file__).with_name("corpus")
+FOLDER = Path(__file__).parent
 
 
 def inputs(target: str) -> Iterator[bytes]:
     """Every known input of a target."""
-    for file in sorted((FOLDER / target).glob("*.bin")):
-        yield file.read_bytes()
+    for line in (FOLDER / f"{target}.corpus").read_text(encoding="ascii").splitlines():
+        yield base64.b64decode(line, validate=True)
     for case in (*BROKEN, *VALID):
         if target == "decoder":
             side = 0x80 if case.from_server else 0
