@@ -14,9 +14,11 @@ from pathlib import Path
 from broker_runtime import __version__, build, snapshots
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
+from broker_runtime.broker.draining import Farewell
 from broker_runtime.broker.errors import Refused
+from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.config.options import Options
-from broker_runtime.contract.commands import SnapshotTaken, TakeSnapshot
+from broker_runtime.contract.commands import Drain, Drained, SnapshotTaken, TakeSnapshot
 from broker_runtime.contract.configuration import (
     Configuration,
     ConfigurationApplied,
@@ -24,7 +26,6 @@ from broker_runtime.contract.configuration import (
 )
 from broker_runtime.contract.queries import NodeState
 from broker_runtime.contract.reports import Applied, Hello, MetricsReport
-from broker_runtime.control import prometheus
 from broker_runtime.control.api import ControlApi
 from broker_runtime.control.configuration_file import ConfigurationFile
 from broker_runtime.control.configuration_keeper import ConfigurationKeeper
@@ -32,6 +33,7 @@ from broker_runtime.control.dispatch import Dispatch
 from broker_runtime.data_folder import DataFolder, FolderUnusable
 from broker_runtime.endings import on_told_to_stop
 from broker_runtime.listeners.listeners import Listeners
+from broker_runtime.measuring import Measuring
 from broker_runtime.standalone import FILE_ERRORS, Standalone
 from broker_runtime.storage.base import DurableStore, Journal, StorageError, StoreHealth
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
@@ -44,7 +46,7 @@ from broker_runtime.telemetry.stream import Destination, TelemetryStream
 
 logger = logging.getLogger(__name__)
 
-DRAIN_S = 2.5
+DRAIN_MS = 2_500
 """Clients have this long to take what is on its way to them (SECURITY F7)."""
 LAST_REPORTS_S = 0.5
 WATCH_S = 1.0
@@ -112,6 +114,13 @@ class Node:
             on_applied=self._report_applied,
         )
         self._outbox = Outbox()
+        self._measuring = Measuring(
+            {"cluster": options.cluster_id, "node": options.node_id},
+            broker=self._broker,
+            listeners=self._listeners,
+            journal=self._journal,
+            outbox=self._outbox,
+        )
         self._telemetry = self._new_telemetry() if options.telemetry else None
         self._api = self._new_api() if options.control else None
         if self._telemetry is not None:
@@ -126,7 +135,7 @@ class Node:
         """
         async with contextlib.AsyncExitStack() as stack:
             await self._open_storage(stack)
-            stack.push_async_callback(self._drain)
+            stack.push_async_callback(self._end)
             await self._broker.start()
             reload = self._reload if self._options.is_standalone else None
             on_told_to_stop(self.stop, lifeline=self._options.lifeline, reload=reload)
@@ -233,11 +242,30 @@ class Node:
             raise CannotStart(ExitCode.ADDRESS, f"--listen {address}: {why}")
         self._standalone_obstacle = ""
 
-    async def _drain(self) -> None:
+    async def _drain_clients(self, command: Drain) -> Drained:
+        """Stop taking clients in and let those that are here go; the rest of the node stays."""
+        farewell = Farewell()
+        if command.server_reference:
+            reasons = (ReasonCode.USE_ANOTHER_SERVER, ReasonCode.SERVER_MOVED)
+            farewell = Farewell(reasons[command.moved_for_good], command.server_reference)
+        began_s = self._clock.monotonic_s()
+        await self._listeners.close()
+        departed = await self._broker.drain(farewell, command.within_ms / 1000)
+        took_ms = round((self._clock.monotonic_s() - began_s) * 1000)
+        logger.info(
+            "node_drained node=%s told=%s cut_off=%s took_ms=%s",
+            self._options.node_id,
+            departed.told,
+            departed.cut_off,
+            took_ms,
+        )
+        return Drained(told=departed.told, cut_off=departed.cut_off, took_ms=took_ms)
+
+    async def _end(self) -> None:
         """Stop taking, let clients go, tell the console, in this order."""
         self._stop.set()
-        await self._listeners.close()
-        await self._broker.stop(DRAIN_S)
+        await self._drain_clients(Drain(within_ms=DRAIN_MS))
+        await self._broker.stop(0)
         if self._telemetry is not None:
             await self._telemetry.stop(LAST_REPORTS_S)
             await self._keep_created_topics()
@@ -316,32 +344,20 @@ class Node:
             at_ms=self._now_ms(),
             started_ms=self._started_ms,
             revision=self._keeper.revision,
-            gauges=self._gauges(),
-            counters=self._counters(),
+            gauges=self._measuring.gauges(),
+            counters=self._measuring.counters(),
         )
 
     def _prometheus(self) -> str:
-        labels = {"cluster": self._options.cluster_id, "node": self._options.node_id}
-        gauges = {**self._gauges(), **self._journal.gauges()}
-        gauges["ready"] = 0 if self.obstacle() else 1
-        gauges[f"build_{build()}"] = 1
-        gauges["configuration_revision"] = self._keeper.revision
-        gauges["start_time_seconds"] = self._started_ms // 1000
-        if self._telemetry is not None:
-            gauges["telemetry_connected"] = int(self._telemetry.is_connected)
-        return prometheus.render(labels, gauges, self._counters())
-
-    def _gauges(self) -> dict[str, int]:
-        return {**self._broker.gauges(), "rss_bytes": _rss_bytes()}
-
-    def _counters(self) -> dict[str, int]:
-        return {
-            **self._broker.counters(),
-            **self._listeners.counters(),
-            **self._journal.counters(),
-            "telemetry_left_out_events": self._outbox.left_out_events,
-            "telemetry_left_out_metrics": self._outbox.left_out_metrics,
+        own = {
+            "ready": 0 if self.obstacle() else 1,
+            f"build_{build()}": 1,
+            "configuration_revision": self._keeper.revision,
+            "start_time_seconds": self._started_ms // 1000,
         }
+        if self._telemetry is not None:
+            own["telemetry_connected"] = int(self._telemetry.is_connected)
+        return self._measuring.prometheus(own)
 
     def _health(self) -> str:
         health, reason = self._store.health()
@@ -355,7 +371,9 @@ class Node:
     def _new_api(self) -> ControlApi:
         return ControlApi(
             token=self._secrets.control_token,
-            dispatch=Dispatch(self._broker, self._journal, self.state, self._take_snapshot),
+            dispatch=Dispatch(
+                self._broker, self._journal, self.state, self._take_snapshot, self._drain_clients
+            ),
             apply=self._apply,
             health=self._health,
             ready=self.obstacle,
@@ -380,12 +398,3 @@ def _storage(options: Options) -> tuple[DurableStore, Journal]:
         LocalStore(options.data / "store", node_id=options.node_id),
         SegmentJournal(options.data / "journal", max_bytes=options.message_log_max_bytes),
     )
-
-
-def _rss_bytes() -> int:
-    """Resident memory from ``/proc``; 0 where there is none."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -14,11 +14,15 @@ from urllib3.exceptions import HTTPError
 from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION
 from broker_runtime.contract.commands import (
     Command,
+    Drain,
+    Drained,
     KickClient,
     Kicked,
     Published,
     PublishMessage,
     Refusal,
+    SnapshotTaken,
+    TakeSnapshot,
 )
 from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
 from broker_runtime.contract.queries import (
@@ -54,6 +58,8 @@ __all__ = [
     "Command",
     "Configuration",
     "ConfigurationApplied",
+    "Drain",
+    "Drained",
     "GetClient",
     "GetMessage",
     "GetNodeState",
@@ -138,7 +144,11 @@ class NodeGateway:
     def command(self, command: KickClient, *, timeout_s: float) -> Kicked: ...
     @overload
     def command(self, command: PublishMessage, *, timeout_s: float) -> Published: ...
-    def command(self, command: Command, *, timeout_s: float) -> Kicked | Published:
+    @overload
+    def command(self, command: TakeSnapshot, *, timeout_s: float) -> SnapshotTaken: ...
+    @overload
+    def command(self, command: Drain, *, timeout_s: float) -> Drained: ...
+    def command(self, command: Command, *, timeout_s: float) -> msgspec.Struct:
         """Order something; the answer is of type ``command.Answer``.
 
         Raises:
@@ -146,7 +156,8 @@ class NodeGateway:
             NodeRefused: it was not carried out.
         """
         path = f"/v1/command/{type(command).__name__}"
-        return self._call("POST", path, command, command.Answer, timeout_s)
+        answer = cast(type[msgspec.Struct], command.Answer)
+        return self._call("POST", path, command, answer, timeout_s)
 
     @overload
     def query(self, query: ListClients, *, timeout_s: float) -> ClientPage: ...

@@ -23,6 +23,11 @@ class BackPressure:
         self._unstored_bytes = 0
         self._waiting: list[Connection] = []
 
+    @property
+    def unstored_bytes(self) -> int:
+        """Given to the store and not confirmed."""
+        return self._unstored_bytes
+
     def submitted(self, payload_bytes: int) -> None:
         """A message was given to the store."""
         self._unstored_bytes += payload_bytes + RECORD_BYTES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -11,12 +10,14 @@ from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.configuring import Configuring
 from broker_runtime.broker.connection import Connection
 from broker_runtime.broker.core import Core
+from broker_runtime.broker.draining import Departed, Farewell, drain
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
 from broker_runtime.broker.plans import DIRECT_PREFIX, Plan
 from broker_runtime.broker.presence import Presence
 from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.broker.stalls import Stalls
 from broker_runtime.codec import topics
-from broker_runtime.codec.packets import Properties
+from broker_runtime.codec.packets import PUBLISH, Properties
 from broker_runtime.codec.properties import forwardable_block
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.contract.commands import KickClient, Kicked, Published, PublishMessage
@@ -67,6 +68,8 @@ class Broker:
         self._presence = Presence(self._core)
         self._ticker: asyncio.TimerHandle | None = None
         self._next_trim_s = 0.0
+        self._tick_due_s = 0.0
+        self._stalls = Stalls(0.0)
 
     @property
     def on_client_event(self) -> Callable[[ClientEvent], None]:
@@ -99,28 +102,17 @@ class Broker:
         self._configuring.reap_once()
         self._tick_again()
 
-    async def stop(self, drain_s: float) -> None:
-        """Disconnect everybody (0x8B, without wills: F7), write what is to be written.
+    async def drain(self, farewell: Farewell, within_s: float) -> Departed:
+        """Let every client go; from now on nobody is let in.
 
         Args:
-            drain_s: how long acknowledged clients may take to get their last bytes.
+            within_s: how long acknowledged clients may take to get their last bytes.
         """
-        core = self._core
-        core.is_stopping = True
-        await core.handshake.stop()
-        await core.catch_up.stop()
-        await core.shared.stop()
-        for session in list(core.sessions.by_client_id.values()):
-            if session.link is not None:
-                session.link.close(
-                    ReasonCode.SERVER_SHUTTING_DOWN, "the node is stopping", keep_will=False
-                )
-        core.persistence.save_dirty()
-        if core.open_links:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(core.drained.wait(), drain_s)
-        for link in list(core.open_links):
-            link.abort()
+        return await drain(self._core, farewell, within_s)
+
+    async def stop(self, drain_s: float) -> None:
+        """Drain what was not, and stop looking at the clock."""
+        await self.drain(Farewell(), drain_s)
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
@@ -175,10 +167,14 @@ class Broker:
     def _tick_again(self) -> None:
         try:
             if self._ticker is not None:
+                now_s = self._core.loop.time()
+                self._stalls.note(now_s, now_s - self._tick_due_s)
                 self.tick()
         except Exception:
             logger.exception("tick failed")
-        self._ticker = self._core.loop.call_later(TICK_S, self._tick_again)
+        loop = self._core.loop
+        self._tick_due_s = loop.time() + TICK_S
+        self._ticker = loop.call_at(self._tick_due_s, self._tick_again)
 
     def _trim(self) -> None:
         """Tell the store which messages of the log no session needs any more."""
@@ -306,6 +302,26 @@ class Broker:
             "inflight": sum(len(s.window.inflight) + len(s.window.released) for s in sessions),
             "backlog": sum(len(s.window.pending) for s in sessions) + core.shared.waiting(),
             "topics": len(core.first_levels),
+        }
+
+    def strains(self) -> dict[str, int]:
+        """Gauges of what keeps others waiting."""
+        core = self._core
+        return {
+            "unstored_bytes": core.back_pressure.unstored_bytes,
+            "handshakes": len(core.entrance.undecided),
+            "open_connections": len(core.open_links),
+            "loop_stall_ms": self._stalls.worst_ms(),
+        }
+
+    def messages_by_qos(self) -> dict[str, int]:
+        """``publish_<received|sent>_qos<0|1|2>`` → PUBLISH packets since the start."""
+        stats = self._core.stats
+        packets = {"received": stats.packets_received, "sent": stats.packets_sent}
+        return {
+            f"publish_{way}_qos{qos}": counts[PUBLISH << 2 | qos]
+            for way, counts in packets.items()
+            for qos in (0, 1, 2)
         }
 
     def counters(self) -> dict[str, int]:

@@ -74,7 +74,34 @@ class TakeSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """1 to 64 letters, digits, ``.``, ``_`` and ``-``, the first a letter or digit."""
 
 
-Command = KickClient | PublishMessage | TakeSnapshot
+class Drained(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of a drain."""
+
+    told: int
+    """Clients that were disconnected, those of MQTT 5 with the reason."""
+    cut_off: int
+    """Connections that did not take their last bytes in time."""
+    took_ms: int
+
+
+class Drain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Let every client go and let nobody in any more; the node answers here until it is stopped.
+
+    MQTT 5 clients get DISCONNECT 0x8B "server shutting down", or with ``server_reference`` 0x9C
+    "use another server" or 0x9D "server moved"; wills are not published. Ordered again it finds
+    nobody.
+    """
+
+    Answer: ClassVar[type[Drained]] = Drained
+    server_reference: str = ""
+    """Where to go instead, ``host:port`` and more of them separated by spaces (MQTT 5.0 §4.11)."""
+    moved_for_good: bool = False
+    """0x9D in place of 0x9C; only with ``server_reference``."""
+    within_ms: int = 2_500
+    """How long clients may take to get their last bytes; 0 to 4,000."""
+
+
+Command = KickClient | PublishMessage | TakeSnapshot | Drain
 COMMANDS: dict[str, type[Command]] = {
-    c.__name__: c for c in (KickClient, PublishMessage, TakeSnapshot)
+    c.__name__: c for c in (KickClient, PublishMessage, TakeSnapshot, Drain)
 }

@@ -11,6 +11,8 @@ from broker_runtime.broker.errors import Refused
 from broker_runtime.codec.topics import valid_topic_filter
 from broker_runtime.contract.commands import (
     COMMANDS,
+    Drain,
+    Drained,
     KickClient,
     Kicked,
     Published,
@@ -42,6 +44,8 @@ from broker_runtime.storage.base import MessageQuery
 
 MAX_INSTANT_MS = 2**53 - 1
 MAX_LIST = 1_024
+MAX_DRAIN_MS = 4_000
+MAX_REFERENCE_BYTES = 1_024
 MAX_NAMES = 10_000
 
 Handler = Callable[[Any], Awaitable[msgspec.Struct]]
@@ -95,7 +99,11 @@ class Records(Protocol):
 
 
 class Dispatch:
-    """Carries out commands and queries by name."""
+    """Carries out commands and queries by name.
+
+    Args:
+        drain: lets every client go.
+    """
 
     def __init__(
         self,
@@ -103,7 +111,9 @@ class Dispatch:
         records: Records,
         state: Callable[[], NodeState],
         take_snapshot: SnapshotTaker,
+        drain: Callable[[Drain], Awaitable[Drained]],
     ) -> None:
+        self._drain_node = drain
         self._clients = clients
         self._records = records
         self._state = state
@@ -111,6 +121,7 @@ class Dispatch:
             "KickClient": (COMMANDS["KickClient"], clients.kick),
             "PublishMessage": (COMMANDS["PublishMessage"], clients.publish),
             "TakeSnapshot": (COMMANDS["TakeSnapshot"], take_snapshot),
+            "Drain": (COMMANDS["Drain"], self._drain),
         }
         self.queries: dict[str, tuple[type[msgspec.Struct], Handler]] = {
             "ListClients": (QUERIES["ListClients"], self._list_clients),
@@ -122,6 +133,16 @@ class Dispatch:
             "GetTopicActivity": (QUERIES["GetTopicActivity"], self._get_topic_activity),
             "GetNodeState": (QUERIES["GetNodeState"], self._get_node_state),
         }
+
+    async def _drain(self, command: Drain) -> Drained:
+        _within("within_ms", command.within_ms, 0, MAX_DRAIN_MS)
+        if len(command.server_reference.encode()) > MAX_REFERENCE_BYTES:
+            raise Refused("malformed", f"server_reference: over {MAX_REFERENCE_BYTES} bytes")
+        if not all(part.isprintable() for part in command.server_reference.split(" ")):
+            raise Refused("malformed", "server_reference: HOST:PORT, separated by spaces, expected")
+        if command.moved_for_good and not command.server_reference:
+            raise Refused("malformed", "moved_for_good: goes with server_reference")
+        return await self._drain_node(command)
 
     async def _list_clients(self, query: ListClients) -> ClientPage:
         _within("offset", query.offset, 0, MAX_INSTANT_MS)

@@ -149,6 +149,14 @@ class Layer(asyncio.Transport, asyncio.Protocol):
         self._is_paused = False
         self._below.resume_reading()
 
+    def can_write_eof(self) -> bool:
+        """Whether the peer can be told that nothing more comes while it still sends."""
+        return self._is_open
+
+    def write_eof(self) -> None:
+        """Say that nothing more comes; what the peer still sends is handed on."""
+        self._below.write_eof()
+
     def close(self) -> None:
         """Close once what was written is sent."""
         self._count_refusal("timeout")

@@ -29,6 +29,7 @@ class Listeners:
         self._retry: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._refusals = Refusals()
+        self._is_closed = False
 
     async def prepare(self, sections: Sections) -> tuple[Wanted, ...]:
         """Check what the sections ask for, changing nothing; the result is for ``apply``.
@@ -42,9 +43,12 @@ class Listeners:
 
     async def apply(self, sections: Sections, prepared: tuple[Wanted, ...]) -> None:
         """Close what is no longer wanted, open what is new. Clients are not disturbed, whatever
-        becomes of the listener they came through; a new certificate counts for new handshakes."""
+        becomes of the listener they came through; a new certificate counts for new handshakes.
+        Once closed, nothing is opened any more."""
         self._listeners = sections.listeners or self._listeners
         self._certificates = sections.certificates or self._certificates
+        if self._is_closed:
+            return
         async with self._lock:
             places = {wanted.place for wanted in prepared}
             for place in [known for known in self._open if known not in places]:
@@ -84,7 +88,8 @@ class Listeners:
         self._retry = None
 
     async def close(self) -> None:
-        """Stop accepting on every address."""
+        """Stop accepting on every address, for good."""
+        self._is_closed = True
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)

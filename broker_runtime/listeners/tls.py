@@ -82,16 +82,20 @@ class TlsLayer(Layer):
         context: certificate and versions of this handshake.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_tls")
+    __slots__ = ("_incoming", "_outgoing", "_said_goodbye", "_tls")
 
     def __init__(self, above: Upper, context: ssl.SSLContext, refusals: Refusals) -> None:
         super().__init__(above, "tls", refusals)
+        self._said_goodbye = False
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def data_received(self, data: bytes) -> None:
         """Records came."""
+        if self._said_goodbye:
+            self._above.data_received(data)  # whoever closed counts it and does not look into it
+            return
         self._incoming.write(data)
         if self._is_open or self._is_through():
             self._deliver()
@@ -153,7 +157,7 @@ class TlsLayer(Layer):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send."""
-        if not self._is_open or self._below.is_closing():
+        if not self._is_open or self._said_goodbye or self._below.is_closing():
             return
         try:
             done, size = self._tls.write(data), len(data)
@@ -166,10 +170,20 @@ class TlsLayer(Layer):
             return
         self._send_out()
 
+    def write_eof(self) -> None:
+        """Tell the peer (close_notify) and end our half of the TCP connection."""
+        self._say_goodbye()
+        if not self._below.is_closing():
+            self._below.write_eof()
+
     def close(self) -> None:
         """Tell the peer (close_notify), then close."""
-        if self._is_open and not self._below.is_closing():
+        self._say_goodbye()
+        super().close()
+
+    def _say_goodbye(self) -> None:
+        if self._is_open and not self._said_goodbye and not self._below.is_closing():
+            self._said_goodbye = True
             with contextlib.suppress(ssl.SSLError):  # the peer's answer is not waited for
                 self._tls.unwrap()
             self._send_out()
-        super().close()

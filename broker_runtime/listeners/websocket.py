@@ -218,6 +218,10 @@ class WebSocketLayer(Layer):
             self._ws.send_binary(data)
             self._send_out()
 
+    def write_eof(self) -> None:
+        """Say goodbye; what the peer sends before its answer is handed on."""
+        self.close()
+
     def close(self) -> None:
         """Say goodbye; the peer's answer closes, or whoever closed loses patience and aborts."""
         if self._ws.state is State.OPEN:

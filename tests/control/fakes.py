@@ -9,6 +9,8 @@ from pathlib import Path
 
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
 from broker_runtime.contract.commands import (
+    Drain,
+    Drained,
     KickClient,
     Kicked,
     Published,
@@ -257,12 +259,17 @@ class FakeNode:
         )
         self.api = ControlApi(
             token=TOKEN,
-            dispatch=Dispatch(self.broker, FakeRecords(), self.state, no_snapshot),
+            dispatch=Dispatch(self.broker, FakeRecords(), self.state, no_snapshot, self.drain),
             apply=self.keeper.apply,
             health=lambda: self.sickness,
             ready=lambda: self.keeper.obstacle,
             metrics=lambda: "signalbox_connections 0\n",
         )
+
+    async def drain(self, command: Drain) -> Drained:
+        told = len(self.broker.clients)
+        self.broker.clients.clear()
+        return Drained(told=told, cut_off=0, took_ms=1)
 
     def state(self) -> NodeState:
         return NodeState(

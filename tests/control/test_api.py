@@ -21,7 +21,6 @@ from broker_runtime.control.dispatch import Dispatch
 from tests.control.fakes import (
     MESSAGE_ID,
     TOKEN,
-    FakeBroker,
     FakeNode,
     FakeRecords,
     free_port,
@@ -82,8 +81,9 @@ async def caller(tmp_path):
         yield caller
 
 
-def test_every_command_and_query_of_the_contract_is_in_the_table():
-    dispatch = Dispatch(FakeBroker(), FakeRecords(), lambda: None, no_snapshot)  # type: ignore[arg-type, return-value]  # never called
+def test_every_command_and_query_of_the_contract_is_in_the_table(tmp_path):
+    node = FakeNode(tmp_path)
+    dispatch = Dispatch(node.broker, FakeRecords(), node.state, no_snapshot, node.drain)
 
     assert {name: kind for name, (kind, _) in dispatch.commands.items()} == COMMANDS
     assert {name: kind for name, (kind, _) in dispatch.queries.items()} == QUERIES
@@ -328,3 +328,26 @@ def test_random_bytes_on_the_socket_get_a_refusal_or_nothing(tmp_path, pieces, k
 
     assert b" 500 " not in answer[:20]
     assert status == 200
+
+
+async def test_a_drain_answers_how_many_went(caller):
+    status, answer = await caller.ask("Drain", server_reference="b.example:1883", within_ms=100)
+
+    assert (status, answer) == (200, {"told": 2, "cut_off": 0, "took_ms": 1})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"within_ms": 4_001}, "within_ms: 0 to 4000"),
+        ({"within_ms": -1}, "within_ms: 0 to 4000"),
+        ({"moved_for_good": True}, "moved_for_good"),
+        ({"server_reference": "a\nb"}, "server_reference"),
+        ({"server_reference": "a" * 2_000}, "server_reference"),
+    ],
+)
+async def test_a_drain_that_cannot_be_told_is_refused(caller, fields, words):
+    status, refusal = await caller.ask("Drain", **fields)
+
+    assert (status, refusal["code"]) == (400, "malformed")
+    assert words in refusal["message"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
+from broker_runtime.contract.commands import KickClient
 from tests.listeners.certificates import make
 from tests.listeners.stand import Node, device, until
 from tests.listeners.websocket_stand import Stand, cut, masked, ws
@@ -135,6 +136,19 @@ def test_a_goodbye_of_the_peer_is_answered_with_its_code():
     stand.layer.write(b"too late")
 
 
+def test_what_a_peer_sends_after_our_goodbye_is_handed_on_until_it_answers():
+    stand = Stand().open()
+    assert stand.layer.can_write_eof()
+    stand.layer.write(b"\xe0\x00")
+    stand.layer.write_eof()
+    stand.say(Frame(Opcode.BINARY, b"late"))
+    assert stand.above.received == b"late"
+    assert not stand.wire.is_closed
+    assert [bytes(f.data) for f in stand.hear() if f.opcode is Opcode.BINARY] == [b"\xe0\x00"]
+    stand.layer.data_received(b"".join(stand.client.data_to_send()))
+    assert stand.wire.is_closed
+
+
 # -- real clients ----------------------------------------------------------------------------------
 
 
@@ -157,6 +171,22 @@ async def test_the_main_walk_over_websockets_with_paho(kind, version):
         assert {m[1] for m in anna.messages} == {b"x" * 10, big}
     await until(lambda: not node.broker.gauges()["connections"])
     assert node.listeners.counters() == {}
+    await node.stop()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "ws", "wss"])
+async def test_a_client_that_is_sent_away_is_told_why_by_every_transport(kind):
+    node = await Node().start()
+    await node.listen(ws(kind), certificates=(CERTIFICATE,))
+    trusted = CERTIFICATE.chain if kind in ("tls", "wss") else None
+    path = "/mqtt" if kind in ("ws", "wss") else ""
+    async with device(node, "anna", 5, path=path, trusted=trusted) as anna:
+        for number in range(20):
+            anna.client.publish("a", b"x" * 100_000 * (number % 2), 0)
+        await node.broker.kick(KickClient(client_id="anna"))
+        await until(lambda: len(anna.reasons) == 2)
+        assert anna.reasons[1].value == 0x98
+    await until(lambda: not node.broker._core.open_links)
     await node.stop()
 
 
