@@ -299,7 +299,7 @@ class Broker:
             "sessions": len(core.sessions.by_client_id),
             "subscriptions": len(core.tree),
             "retained": len(core.retained),
-            "inflight": sum(len(s.window.inflight) + len(s.window.released) for s in sessions),
+            "inflight": sum(s.window.unacknowledged() for s in sessions),
             "backlog": sum(len(s.window.pending) for s in sessions) + core.shared.waiting(),
             "topics": len(core.first_levels),
         }

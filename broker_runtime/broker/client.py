@@ -17,6 +17,7 @@ from broker_runtime.storage.base import StoredMessage, SubscriptionRecord, WillR
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.plans import Entry
+    from broker_runtime.broker.runs import Run
 
 
 class RetainedRequest:
@@ -134,7 +135,7 @@ class Session:
         self.expiry_timer: Timer | None = None
         self.subscriptions: dict[str, SubscriptionRecord] = {}
         self.window = Window()
-        self._received: Received[StoredMessage] | None = None
+        self._received: Received[StoredMessage, Run] | None = None
         self.progress = Progress(0)
         self.behind = False
         self.catching_up = False
@@ -162,7 +163,7 @@ class Session:
         self.rights_epoch = -1
 
     @property
-    def received(self) -> Received[StoredMessage]:
+    def received(self) -> Received[StoredMessage, Run]:
         """QoS 2 messages of the client that await their PUBREL."""
         if self._received is None:
             self._received = Received()

@@ -34,6 +34,7 @@ from broker_runtime.broker.stats import Stats
 from broker_runtime.broker.subscribing import Subscribing
 from broker_runtime.broker.throttle import Throttle
 from broker_runtime.broker.timers import TimerWheel
+from broker_runtime.codec.publish import PlainProperties
 from broker_runtime.contract.configuration import ClusterSection
 from broker_runtime.routing.retained import RetainedTree
 from broker_runtime.routing.subscriptions import SubscriptionTree
@@ -95,6 +96,7 @@ class Core:
 
     def _make_parts(self) -> None:
         self.patrol = Patrol(self, self.now_s)
+        self.plain_properties = PlainProperties()
         self.throttle = Throttle(self)
         self.back_pressure = BackPressure(self)
         self.half_received = HalfReceived(self)

@@ -94,8 +94,8 @@ class DurablePath:
         )
         ready = Outgoing(message, seq, 1, buffer[position:name_end], buffer[name_end + 2 : end])
         core.throttle.tokens -= 1
-        if plan.fast[1] or plan.slow[1]:
-            core.fan_out.hand_out(message, plan, session, ready=(level, ready))
+        if not plan.at(1).is_empty():
+            core.fan_out.hand_out(message, plan, session)
         else:
             core.journal.published(message, NOBODY, "success")
         batch = self._batch

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from broker_runtime.broker.client import Session
-from broker_runtime.broker.plans import Plan
+from broker_runtime.broker.plans import Plan, Receivers
 from broker_runtime.broker.sending import Step
 from broker_runtime.routing.routes import Delivery
 from broker_runtime.routing.sharing import SharedGroup
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
 Groups = tuple[SharedGroup[Session], ...]
+Names = Sequence[tuple[str, int]]
+"""(client id, QoS) of those who got a message."""
 
 
 class FanOut:
@@ -30,25 +33,39 @@ class FanOut:
         plan: Plan,
         publisher: Session | None,
         *,
-        delivered: int = 0,
-        ready: tuple[int, Outgoing] | None = None,
         spared: Groups = (),
     ) -> None:
         """Deliver to everybody whom the log does not serve, and tell the journal.
 
         Args:
-            delivered: so many of the plan's fast receivers have it already (the hot path).
-            ready: (level of the connection, encoded QoS 1 message), when the publisher's own bytes
-                can be passed on.
             spared: shared groups that get it through the log.
 
         [MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT3-4.6.0-5] [MQTT3-4.6.0-6]
         """
+        self.hand_out_rest(message, plan, publisher, [], plan.at(message.qos).direct, spared=spared)
+
+    def hand_out_rest(
+        self,
+        message: StoredMessage,
+        plan: Plan,
+        publisher: Session | None,
+        passed: Names,
+        left: Sequence[Receivers],
+        *,
+        spared: Groups = (),
+    ) -> None:
+        """The same when some of the direct receivers have it already.
+
+        Args:
+            passed: who has it.
+            left: the other direct receivers.
+        """
         core = self._core
         outer = core.sending.early_steps
         steps = core.sending.early_steps = list[Step]()
+        sent = list(passed)
         try:
-            sent = self._volatile(message, plan, publisher, delivered, ready, spared)
+            self._volatile(message, plan, publisher, left, spared, sent)
         finally:
             core.sending.early_steps = outer
         # The journal takes the message first, then the steps that handing it out brought.
@@ -63,7 +80,7 @@ class FanOut:
         sending = self._core.sending
         outer, sending.early_steps = sending.early_steps, []
         try:
-            self._volatile(message, plan, None, 0, None, ())
+            self._volatile(message, plan, None, plan.at(message.qos).direct, (), [])
         finally:
             sending.early_steps = outer
 
@@ -72,23 +89,21 @@ class FanOut:
         message: StoredMessage,
         plan: Plan,
         publisher: Session | None,
-        delivered: int,
-        ready: tuple[int, Outgoing] | None,
+        left: Sequence[Receivers],
         spared: Groups,
-    ) -> list[tuple[str, int]]:
-        """Returns those to whom it was sent at once."""
-        qos = message.qos
-        sent = plan.names[qos][:delivered]
-        if qos == 0:
-            self._whole_to_all(message, plan.fast[0][delivered:], sent)
-        else:
-            self._parts_to_all(message, plan.fast[qos][delivered:], ready, sent)
-        for delivery in plan.slow[qos]:
+        sent: list[tuple[str, int]],
+    ) -> None:
+        """Adds those to whom it was sent at once to ``sent``."""
+        for receivers in left:
+            if receivers.qos:
+                self._parts_to_all(message, receivers, sent)
+            else:
+                self._whole_to_all(message, receivers.sessions, sent)
+        for delivery in plan.at(message.qos).slow:
             self._one(message, delivery, publisher, sent)
         for group in plan.shared:
             if group not in spared:
                 self._shared(message, group, publisher, sent)
-        return sent
 
     def logged(
         self,
@@ -147,15 +162,11 @@ class FanOut:
                 sent.append((session.client_id, 0))
 
     def _parts_to_all(
-        self,
-        message: StoredMessage,
-        receivers: list[Session],
-        ready: tuple[int, Outgoing] | None,
-        sent: list[tuple[str, int]],
+        self, message: StoredMessage, receivers: Receivers, sent: list[tuple[str, int]]
     ) -> None:
-        sending, qos = self._core.sending, message.qos
-        encoded = {} if ready is None else {ready[0]: ready[1]}
-        for session in receivers:
+        sending, qos = self._core.sending, receivers.qos
+        encoded: dict[int, Outgoing] = {}
+        for session in receivers.sessions:
             link = session.link
             if link is None:
                 continue  # a session that is not durable is at its end without a connection

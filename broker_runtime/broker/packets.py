@@ -108,16 +108,12 @@ def _ack(core: Core, link: Connection, packet: Ack) -> None:
 
 
 def answered(core: Core, link: Connection, packet_type: int, packet_id: int) -> None:
-    """PUBREC, PUBREL or PUBCOMP without a reason, straight from the hot path."""
+    """PUBACK, PUBREC, PUBREL or PUBCOMP without a reason."""
     link.count_received(packet_type, 0)
     if packet_id == 0:
         link.fail(Violation(ReasonCode.PROTOCOL_ERROR, "the packet identifier is 0"))
-    elif packet_type == PUBREC:
-        _pubrec(core, link, packet_id, ReasonCode.SUCCESS)
-    elif packet_type == PUBREL:
-        core.publishing.release(link, packet_id)
-    else:
-        _pubcomp(core, link, packet_id)
+        return
+    _ack(core, link, Ack(packet_type, packet_id))
 
 
 def _puback(core: Core, link: Connection, packet_id: int, reason: int) -> None:

@@ -6,7 +6,7 @@ Both are right while ``route.version`` is the version of the route cache.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from broker_runtime.access.first_levels import Admission
 from broker_runtime.access.rights import Rights, combination
@@ -19,8 +19,6 @@ from broker_runtime.session.negotiation import Offers
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
-
-T = TypeVar("T")
 
 DIRECT_PREFIX = "$p2p/"
 """A message of the console for one client goes to this topic and the client id."""
@@ -43,72 +41,111 @@ class Refusal:
 
 
 _NOBODY: list[Delivery[Session]] = []
-_NO_RECEIVERS: tuple[list[Session], list[Session]] = ([], [])
-_NO_NAMES: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
 """Shared by all plans; nobody changes what a plan holds."""
 
 
-class Plan:
-    """Who gets the messages of a topic, by the QoS they are published with.
+class Receivers:
+    """Sessions that get the same bytes, at ``qos``; but for packet ids, and for each protocol level
+    its own. ``names``: (client id, QoS) of each, for the journal."""
 
-    ``fast[qos]``: sessions that get the same bytes, at that QoS, without going through the log.
-    ``slow[qos]``: the others that need no log. ``logged``: durable sessions that must get QoS 1
-    and 2 through the log; ``alike``: those of them that get QoS 1 as it came, ``unlike`` the
-    others. ``names[qos]``: (client id, QoS) of ``fast[qos]``, for the journal.
+    __slots__ = ("names", "qos", "sessions")
+
+    def __init__(self, sessions: list[Session], qos: int) -> None:
+        self.sessions = sessions
+        self.qos = qos
+        self.names = [(session.client_id, qos) for session in sessions]
+
+
+class Reach:
+    """Who gets the messages of a topic that are published at one QoS, the log apart.
+
+    ``direct``: those that nothing is special about, first those that get them at that QoS, then
+    those at a lower one; ``sessions`` are those of the first, ``names`` of all. ``slow``: the
+    others.
     """
 
-    __slots__ = ("alike", "fast", "logged", "names", "route", "shared", "slow", "unlike")
+    __slots__ = ("direct", "names", "sessions", "slow")
+
+    def __init__(self, deliveries: list[Delivery[Session]], qos: int) -> None:
+        self.slow = _NOBODY
+        for delivery in deliveries:
+            if not _is_plain(delivery) or (qos and (delivery.qos < qos or _needs_log(delivery))):
+                self._sort(deliveries, qos)
+                return
+        # The usual subscribers, and the price of a topic never seen.
+        receivers = Receivers([delivery.subscriber for delivery in deliveries], qos)
+        self.direct: tuple[Receivers, ...] = (receivers,)
+        self.sessions = receivers.sessions
+        self.names = receivers.names
+
+    def _sort(self, deliveries: list[Delivery[Session]], qos: int) -> None:
+        reached = [d for d in deliveries if not (qos and _needs_log(d))]
+        by_qos: dict[int, list[Session]] = {qos: []}
+        for delivery in reached:
+            if _is_plain(delivery):
+                by_qos.setdefault(min(qos, delivery.qos), []).append(delivery.subscriber)
+        self.direct = tuple([Receivers(sessions, at) for at, sessions in by_qos.items()])
+        self.sessions = self.direct[0].sessions
+        self.names = [name for receivers in self.direct for name in receivers.names]
+        self.slow = [d for d in reached if not _is_plain(d)]
+
+    def is_empty(self) -> bool:
+        """Whether nobody gets them but through the log or a shared group."""
+        return not (self.names or self.slow)
+
+
+class Plan:
+    """Who gets the messages of a topic.
+
+    ``whole``: at QoS 0. ``logged``: durable sessions that must get QoS 1 and 2 through the log;
+    ``alike``: those of them that get QoS 1 as it came, ``unlike`` the others. What is said of QoS 1
+    and 2 is worked out when the first such message comes.
+    """
+
+    __slots__ = (
+        "_at",
+        "_deliveries",
+        "alike",
+        "logged",
+        "route",
+        "shared",
+        "unlike",
+        "whole",
+    )
 
     def __init__(self, route: Route[Session], deliveries: list[Delivery[Session]]) -> None:
         self.route = route
         self.shared: list[SharedGroup[Session]] = route.shared
+        self.whole = Reach(deliveries, 0)
+        self._at: dict[int, Reach] = {0: self.whole}
+        self._deliveries = deliveries
+        self.logged = self.unlike = _NOBODY
+        self.alike: list[Session] = []
         for delivery in deliveries:
-            if delivery.qos or not _is_plain(delivery):
+            if _needs_log(delivery):
+                self.logged = [d for d in deliveries if _needs_log(d)]
+                self.alike = [d.subscriber for d in self.logged if _is_plain(d)]
+                self.unlike = [d for d in self.logged if not _is_plain(d)]
                 break
-        else:  # the usual subscribers, and the price of a topic never seen
-            receivers = [delivery.subscriber for delivery in deliveries]
-            self.logged = _NOBODY
-            self.fast = (receivers, *_NO_RECEIVERS)
-            self.names = ([(session.client_id, 0) for session in receivers], *_NO_NAMES)
-            self.slow = (_NOBODY, deliveries, deliveries)
-            return
-        self.logged = [d for d in deliveries if d.qos and d.subscriber.durable]
-        self.alike = [d.subscriber for d in self.logged if _is_plain(d)]
-        self.unlike = [d for d in self.logged if not _is_plain(d)]
-        plain = [d for d in deliveries if _is_plain(d)]
-        fast = [plain] + [
-            [d for d in plain if d.qos >= qos and not d.subscriber.durable] for qos in (1, 2)
-        ]
-        self.fast = _three([[d.subscriber for d in chosen] for chosen in fast])
-        self.names = _three(
-            [[(d.subscriber.client_id, qos) for d in chosen] for qos, chosen in enumerate(fast)]
-        )
-        self.slow = _three(
-            [_others(deliveries, set(self.fast[qos]), logged=qos > 0) for qos in (0, 1, 2)]
-        )
+
+    def at(self, qos: int) -> Reach:
+        """Who gets the messages that are published at this QoS, the log apart."""
+        reach = self._at.get(qos)
+        if reach is None:
+            reach = self._at[qos] = Reach(self._deliveries, qos)
+        return reach
 
     def session_count(self) -> int:
         """How many sessions a message is handed to; a shared group is one."""
-        return len(self.fast[0]) + len(self.slow[0]) + len(self.shared)
+        return len(self.whole.names) + len(self.whole.slow) + len(self.shared)
 
     def reaches_anybody(self) -> bool:
         """Whether any subscription matches."""
-        return bool(self.fast[0] or self.slow[0] or self.shared)
+        return bool(self.whole.names or self.whole.slow or self.shared)
 
 
-def _three(of_qos: list[list[T]]) -> tuple[list[T], list[T], list[T]]:
-    return of_qos[0], of_qos[1], of_qos[2]
-
-
-def _others(
-    deliveries: list[Delivery[Session]], fast: set[Session], *, logged: bool
-) -> list[Delivery[Session]]:
-    """Neither the fast ones nor those that the log serves."""
-    return [
-        d
-        for d in deliveries
-        if d.subscriber not in fast and not (logged and d.qos and d.subscriber.durable)
-    ]
+def _needs_log(delivery: Delivery[Session]) -> bool:
+    return delivery.qos > 0 and delivery.subscriber.durable
 
 
 def _is_plain(delivery: Delivery[Session]) -> bool:

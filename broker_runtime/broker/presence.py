@@ -97,7 +97,7 @@ class Presence:
             disconnected_ms=session.disconnected_ms,
             bytes_received=0 if link is None else link.bytes_received,
             bytes_sent=0 if link is None else link.bytes_sent,
-            inflight=len(window.inflight) + len(window.released),
+            inflight=window.unacknowledged(),
             backlog=len(window.pending),
             subscriptions=_subscriptions(session) if with_subscriptions else (),
             packets=packets,
@@ -121,6 +121,8 @@ def _subscriptions(session: Session) -> tuple[Subscription, ...]:
     for outgoing in session.window.inflight.values():
         if outgoing.message is not None:
             _attribute(outgoing.message.topic, filters, unacknowledged)
+    for passed in session.window.passed.values():
+        _attribute(passed.topic, filters, unacknowledged)
     for outgoing in session.window.pending:
         if outgoing.message is not None:
             _attribute(outgoing.message.topic, filters, backlog)

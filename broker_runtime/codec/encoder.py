@@ -29,6 +29,22 @@ PACKET_IDS: Final[list[bytes]] = [packet_id.to_bytes(2, "big") for packet_id in 
 """Packet id to its two bytes. 3 MB, so that a fan-out at QoS 1 or 2 makes no object per
 receiver."""
 
+
+def _acks(first_byte: int) -> bytes:
+    table = bytearray(bytes((first_byte, 2, 0, 0)) * 0x10000)
+    low_bytes = bytes(range(256))
+    table[2::4] = b"".join([bytes((high,)) * 256 for high in low_bytes])
+    table[3::4] = low_bytes * 256
+    return bytes(table)
+
+
+PUBACKS: Final[bytes] = _acks(0x40)
+"""Acknowledgements without a reason of every packet id, four bytes each, one after another: those
+of consecutive ids are one slice, to send and to recognise. 256 KB each."""
+PUBRECS: Final[bytes] = _acks(0x50)
+PUBRELS: Final[bytes] = _acks(0x62)
+PUBCOMPS: Final[bytes] = _acks(0x70)
+
 PINGREQ: Final = b"\xc0\x00"
 PINGRESP: Final = b"\xd0\x00"
 

@@ -39,6 +39,9 @@ _TOPIC_WILDCARD: Final = Violation(
     ReasonCode.TOPIC_NAME_INVALID, "the topic of a PUBLISH holds a wildcard"
 )
 
+KNOWN_PROPERTIES: Final = 4_096
+"""Blocks of properties that are remembered, of at most 127 bytes each."""
+
 _TOPIC_ALIAS: Final = 0x23
 _SUBSCRIPTION_IDENTIFIER: Final = 0x0B
 
@@ -153,6 +156,41 @@ def split_properties(buffer: bytes, start: int, end: int) -> PublishProperties |
         return _split(Reader(buffer, start, end))
     except ProtocolViolation as error:
         return error.violation
+
+
+class PlainProperties:
+    """Tells the properties that can be passed on as they came to every MQTT 5 receiver; remembers
+    those it has read, since most publishers send the same again and again."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bool] = {}
+
+    def end_of(self, buffer: bytes, start: int, end: int) -> int:
+        """Where the properties end whose length is at ``start`` of a PUBLISH that ends at ``end``.
+
+        Returns:
+            0 when they are not valid, hold a topic alias or an expiry, or have more than 127 bytes:
+            then ``scan_publish`` and ``split_properties`` tell.
+        """
+        if start >= end:
+            return 0
+        length = buffer[start]
+        after = start + 1 + length
+        if not length:
+            return after
+        if length >= 0x80 or after > end:
+            return 0
+        block = buffer[start + 1 : after]
+        is_plain = self._known.get(block)
+        if is_plain is None:
+            split = split_properties(block, 0, length)
+            is_plain = isinstance(split, PublishProperties) and split.forwardable == block
+            if len(self._known) >= KNOWN_PROPERTIES:
+                self._known.clear()
+            self._known[block] = is_plain
+        return after if is_plain else 0
 
 
 def _split(reader: Reader) -> PublishProperties:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Generic, TypeVar
 
 M = TypeVar("M")
+R = TypeVar("R")
 
 
 class Answers:
@@ -84,27 +85,29 @@ class OrderedAnswers:
         return ready
 
 
-class Received(Generic[M]):
+class Received(Generic[M, R]):
     """Inbound QoS 2 messages by packet id, from PUBLISH to PUBREL [MQTT-4.3.3-10].
 
     A message that was refused with a positive PUBREC (before MQTT 5 there is no other) is kept as
-    None, so that its PUBREL is answered too.
+    None, so that its PUBREL is answered too. ``runs``: packet id to the run that the message came
+    in; those of a run are there with all their ids, or it is not there at all.
 
     [MQTT3-4.3.3-2]
     """
 
-    __slots__ = ("_messages", "payload_bytes")
+    __slots__ = ("_messages", "payload_bytes", "runs")
 
     def __init__(self) -> None:
         self._messages: dict[int, tuple[M | None, int]] = {}
+        self.runs: dict[int, R] = {}
         self.payload_bytes = 0
-        """Sum of what ``keep`` was told of the messages held."""
+        """Sum of what ``keep`` and ``keep_run`` were told of the messages held."""
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._messages) + len(self.runs)
 
     def __contains__(self, packet_id: int) -> bool:
-        return packet_id in self._messages
+        return packet_id in self._messages or packet_id in self.runs
 
     def keep(self, packet_id: int, message: M | None, payload_bytes: int) -> None:
         """A PUBLISH came."""
@@ -116,3 +119,26 @@ class Received(Generic[M]):
         message, payload_bytes = self._messages.pop(packet_id, (None, 0))
         self.payload_bytes -= payload_bytes
         return message
+
+    def knows_any(self, first_id: int, after_id: int) -> bool:
+        """Whether one of the packet ids from ``first_id`` to before ``after_id`` is kept."""
+        ids = range(first_id, after_id)
+        return not (
+            (not self.runs or self.runs.keys().isdisjoint(ids))
+            and (not self._messages or self._messages.keys().isdisjoint(ids))
+        )
+
+    def keep_run(self, run: R, first_id: int, after_id: int, size_bytes: int) -> None:
+        """PUBLISHes with these packet ids came; none of them is known."""
+        self.payload_bytes += size_bytes
+        if after_id - first_id == 1:
+            self.runs[first_id] = run
+        else:
+            self.runs.update(dict.fromkeys(range(first_id, after_id), run))
+
+    def take_run(self, first_id: int, after_id: int, size_bytes: int) -> None:
+        """Forget a whole run: its PUBRELs came, or it is going to be kept in another way."""
+        self.payload_bytes -= size_bytes
+        runs = self.runs
+        for packet_id in range(first_id, after_id):
+            del runs[packet_id]

@@ -19,20 +19,37 @@ _NOTHING_OWED: set[int] = set()
 """The same; only ``Progress.owe`` adds to it."""
 
 
+class Passed:
+    """Messages passed on as they came, one after another, to a session that ends with its
+    connection: nothing of them is kept but what an acknowledgement is told of.
+
+    The number of the one with a packet id is ``offset`` + packet id.
+    """
+
+    __slots__ = ("offset", "qos", "topic")
+
+    def __init__(self, topic: str, qos: int, offset: int) -> None:
+        self.topic = topic
+        self.qos = qos
+        self.offset = offset
+
+
 class Window:
     """Outbound QoS 1 and 2 messages of one session.
 
     ``inflight``: packet id to message that awaits PUBACK or PUBREC, in the order sent.
+    ``passed``: the same for messages that are not kept.
     ``released``: packet id to number of a QoS 2 message that awaits PUBCOMP, in the order of the
     PUBRECs. ``pending``: messages that wait for room, oldest first.
     """
 
-    __slots__ = ("inflight", "next_id", "pending", "pending_bytes", "quota", "released")
+    __slots__ = ("inflight", "next_id", "passed", "pending", "pending_bytes", "quota", "released")
 
     def __init__(self) -> None:
         self.quota = MAX_PACKET_ID
         """How many may be unacknowledged: the client's Receive Maximum [MQTT-3.3.4-9]."""
         self.inflight: dict[int, Outgoing] = {}
+        self.passed: dict[int, Passed] = {}
         self.released: dict[int, int] = {}
         self.pending = _NOTHING_WAITS
         self.pending_bytes = 0
@@ -41,21 +58,42 @@ class Window:
 
     def is_empty(self) -> bool:
         """Whether nothing is on its way and nothing waits."""
-        return not (self.inflight or self.pending)
+        return not (self.inflight or self.passed or self.pending)
+
+    def unacknowledged(self) -> int:
+        """How many await an acknowledgement."""
+        return len(self.inflight) + len(self.passed) + len(self.released)
 
     def has_room(self) -> bool:
         """Whether one more may be sent. [MQTT-4.9.0-1] [MQTT-4.9.0-2]"""
-        return len(self.inflight) + len(self.released) < self.quota
+        return len(self.inflight) + len(self.passed) + len(self.released) < self.quota
+
+    def are_free(self, first_id: int, after_id: int) -> bool:
+        """Whether none of the packet ids from ``first_id`` to before ``after_id`` is in use."""
+        ids = range(first_id, after_id)
+        return (
+            self.passed.keys().isdisjoint(ids)
+            and (not self.inflight or self.inflight.keys().isdisjoint(ids))
+            and (not self.released or self.released.keys().isdisjoint(ids))
+        )
+
+    def pass_on(self, passed: Passed, first_id: int, after_id: int) -> None:
+        """Messages were sent with these packet ids, which were free; ``next_id`` moves on."""
+        if after_id - first_id == 1:
+            self.passed[first_id] = passed
+        else:
+            self.passed.update(dict.fromkeys(range(first_id, after_id), passed))
+        self.next_id = after_id if after_id <= MAX_PACKET_ID else 1
 
     def room(self) -> int:
         """How many more may be sent; negative when the client came back with a smaller window."""
-        return self.quota - len(self.inflight) - len(self.released)
+        return self.quota - self.unacknowledged()
 
     def admit(self, outgoing: Outgoing) -> int:
         """Give a message a packet id that is not in use [MQTT-2.2.1-4]; only while ``has_room``.
         [MQTT-4.3.2-1] [MQTT-4.3.3-1] [MQTT3-2.3.1-4] [MQTT3-4.3.2-1]"""
         packet_id = self.next_id
-        while packet_id in self.inflight or packet_id in self.released:
+        while packet_id in self.inflight or packet_id in self.passed or packet_id in self.released:
             packet_id = packet_id % MAX_PACKET_ID + 1
         self.next_id = packet_id % MAX_PACKET_ID + 1
         self.inflight[packet_id] = outgoing
@@ -81,9 +119,18 @@ class Window:
         self.pending_bytes = 0
         return count
 
+    def _take_up(self, packet_id: int) -> None:
+        """Make one of the passed messages one like the others, for an acknowledgement that is not
+        one of many alike."""
+        passed = self.passed.pop(packet_id, None)
+        if passed is not None:
+            seq = passed.offset + packet_id
+            self.inflight[packet_id] = Outgoing(None, seq, passed.qos, b"", b"")
+
     def acknowledged(self, packet_id: int) -> Outgoing | None:
         """PUBACK: the QoS 1 message it ends, or None when there is no such message.
         [MQTT-4.3.2-3] [MQTT3-4.3.2-1]"""
+        self._take_up(packet_id)
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 1:
             return None
@@ -94,6 +141,7 @@ class Window:
         """PUBREC: the QoS 2 message that is owed a PUBREL from now on; None when there is none.
         [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.6.0-4] [MQTT3-4.3.3-1]
         [MQTT3-4.6.0-4]"""
+        self._take_up(packet_id)
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 2:
             return None
@@ -104,6 +152,7 @@ class Window:
     def refused(self, packet_id: int) -> Outgoing | None:
         """PUBREC with an error: the QoS 2 message that ends with it (MQTT 5.0 §4.3.3).
         [MQTT-4.4.0-2]"""
+        self._take_up(packet_id)
         outgoing = self.inflight.get(packet_id)
         if outgoing is None or outgoing.qos != 2:
             return None

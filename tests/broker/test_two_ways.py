@@ -1,0 +1,257 @@
+"""The hot path and the way packet by packet lead to the same: for random traffic, what clients get,
+what the journal holds and what is counted.
+
+A client whose topics are forgotten before each packet takes the long way with every packet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.codec import packets as p
+from broker_runtime.codec.encoder import encode
+from tests.broker.stage import Stage, policy, settle
+
+SETTINGS = BrokerSettings(
+    allow_anonymous=True,
+    receive_maximum=20,
+    inflight_maximum=6,
+    pending_max_messages=8,
+    outbox_max_bytes=1_500,
+    tps_weight_bytes=100,
+)
+TOPICS = ("a/b", "a/c", "x/y")
+VERSIONS = st.sampled_from([4, 5])
+
+
+@dataclass
+class Behaviour:
+    """A client: what it subscribes to, and what it has been given."""
+
+    name: str
+    version: int
+    is_durable: bool
+    filters: dict[str, dict[str, object]]
+    max_packet_bytes: int | None
+    got: list[object] = field(default_factory=list)
+    answers: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+@st.composite
+def behaviours(draw, name):
+    version = draw(VERSIONS)
+    options: dict[str, st.SearchStrategy[object]] = {"qos": st.integers(0, 2)}
+    if version == 5:
+        options["no_local"] = st.booleans()
+        options["retain_as_published"] = st.sampled_from([False, False, True])
+        options["identifier"] = st.sampled_from([None, None, 7])
+    filters = st.sampled_from(["a/b", "a/+", "#", "x/#", "$share/g/a/#"])
+    chosen = draw(st.dictionaries(filters, st.fixed_dictionaries(options), max_size=3))
+    for topic_filter, wanted in chosen.items():
+        if topic_filter.startswith("$share"):
+            wanted["no_local"] = False
+    return {
+        "name": name,
+        "version": version,
+        "is_durable": draw(st.sampled_from([False, False, False, True])),
+        "filters": chosen,
+        "max_packet_bytes": draw(st.sampled_from([None, None, 90])) if version == 5 else None,
+    }
+
+
+MESSAGES = st.fixed_dictionaries(
+    {
+        "topic": st.sampled_from(TOPICS),
+        "qos": st.integers(0, 2),
+        "size": st.sampled_from([0, 5, 5, 70, 130, 350]),
+        "retain": st.sampled_from([False] * 9 + [True]),
+        "dup": st.just(False),
+        "expires": st.sampled_from([False] * 9 + [True]),
+        "properties": st.sampled_from([None, None, "x", "y"]),
+        "repeat": st.sampled_from([1, 1, 2, 3, 9]),
+    }
+)
+READS = st.tuples(st.just("read"), st.integers(0, 2), st.lists(MESSAGES, min_size=1, max_size=4))
+STEPS = st.lists(
+    READS
+    | READS
+    | st.tuples(st.just("answer"), st.integers(0, 2), st.integers(1, 9))
+    | st.tuples(st.just("rights"), st.sampled_from(TOPICS), st.just(0))
+    | st.tuples(st.just("subscribe"), st.integers(0, 2), st.sampled_from(["a/c", "+/y"]))
+    | st.tuples(st.just("stuck"), st.integers(0, 2), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+class Run:
+    """One way through a scenario."""
+
+    def __init__(self, clients, *, packet_by_packet):
+        self.behaviours = [Behaviour(**fields) for fields in clients]
+        self.packet_by_packet = packet_by_packet
+        self.peers = []
+        self.owed = [[] for _ in clients]
+        self.number = 0
+
+    async def run(self, steps):
+        self.stage = await Stage(settings=SETTINGS).start(
+            cluster=Stage.cluster(authorization_enabled=True, max_message_bytes=300)
+        )
+        self.stage.policies(policy())
+        for behaviour in self.behaviours:
+            self.peers.append(await self.connect(behaviour))
+        for kind, first, second in steps:
+            await getattr(self, kind)(first, second)
+        for client in range(3):
+            await self.stuck(client, False)
+        for _ in range(60):
+            self.listen()
+            if not any(self.owed):
+                break
+            for client in range(3):
+                await self.answer(client, 99)
+        outcome = self.outcome()
+        await self.stage.stop()
+        return outcome
+
+    async def connect(self, behaviour):
+        properties = p.Properties(
+            receive_maximum=5 if behaviour.version == 5 else None,
+            maximum_packet_bytes=behaviour.max_packet_bytes,
+            session_expiry_s=60 if behaviour.is_durable and behaviour.version == 5 else None,
+        )
+        peer = await self.stage.client(
+            behaviour.name,
+            version=behaviour.version,
+            clean=behaviour.version == 5 or not behaviour.is_durable,
+            properties=properties,
+        )
+        for topic_filter, options in behaviour.filters.items():
+            await peer.subscribe(topic_filter, **options)
+        return peer
+
+    async def read(self, client, messages):
+        peer = self.peers[client]
+        made = []
+        for fields in messages:
+            for _ in range(fields["repeat"]):
+                self.number += 1
+                made.append(self.publish(peer, fields))
+        await self.deliver(client, made)
+
+    def publish(self, peer, fields):
+        properties = p.Properties()
+        if peer.version == 5:
+            properties.content_type = fields["properties"]
+            properties.message_expiry_s = 100 if fields["expires"] else None
+        return p.Publish(
+            topic=fields["topic"],
+            payload=b"%05d" % self.number + b"." * fields["size"],
+            qos=fields["qos"],
+            retain=fields["retain"],
+            packet_id=peer.next_id() if fields["qos"] else 0,
+            properties=properties,
+        )
+
+    async def deliver(self, client, packets):
+        """Packets arrive, in one read or one by one."""
+        peer = self.peers[client]
+        encoded = [encode(packet, peer.version) for packet in packets]
+        if not self.packet_by_packet:
+            encoded = [b"".join(encoded)]
+        for data in encoded:
+            if not peer.protocol.is_live:
+                break
+            if self.packet_by_packet:
+                peer.protocol.session.cache.clear()
+            peer.protocol.data_received(data)
+        await settle()
+
+    def listen(self):
+        """Note what came, and what is owed for it."""
+        for behaviour, peer, owed in zip(self.behaviours, self.peers, self.owed, strict=True):
+            for packet in peer.take():
+                if isinstance(packet, p.Publish):
+                    behaviour.got.append((packet.topic, packet.payload, packet.qos, packet.retain,
+                                          packet.properties))  # fmt: skip
+                    if packet.qos:
+                        owed.append(p.Ack(p.PUBACK if packet.qos == 1 else p.PUBREC,
+                                          packet.packet_id))  # fmt: skip
+                elif isinstance(packet, p.Ack):
+                    fields = (packet.packet_type, packet.packet_id, packet.reason)
+                    behaviour.answers.append(fields)
+                    if packet.packet_type == p.PUBREC and packet.reason < 0x80:
+                        owed.append(p.Ack(p.PUBREL, packet.packet_id))
+                    elif packet.packet_type == p.PUBREL:
+                        owed.append(p.Ack(p.PUBCOMP, packet.packet_id))
+
+    async def answer(self, client, count):
+        self.listen()
+        owed = self.owed[client]
+        now, self.owed[client] = owed[:count], owed[count:]
+        await self.deliver(client, now)
+
+    async def rights(self, topic, _):
+        self.stage.policies(
+            policy("deny", ("pub",), name="no", topics=(topic,)), policy(name="yes")
+        )
+        await settle()
+
+    async def subscribe(self, client, topic_filter):
+        peer = self.peers[client]
+        if peer.protocol.is_live and not peer.transport.stuck:
+            await peer.subscribe(topic_filter, qos=1)
+
+    async def stuck(self, client, stuck):
+        peer = self.peers[client]
+        was_stuck, peer.transport.stuck = peer.transport.stuck, stuck
+        if was_stuck and not stuck and peer.protocol.is_live:
+            peer.protocol.resume_writing()
+        await settle()
+
+    def outcome(self):
+        entries = self.stage.journal._entries
+        return {
+            "got": [behaviour.got for behaviour in self.behaviours],
+            "answers": [sorted(behaviour.answers) for behaviour in self.behaviours],
+            "open": [peer.protocol.is_live for peer in self.peers],
+            "counters": {
+                name: value
+                for name, value in self.stage.broker.counters().items()
+                if not name.startswith("bytes_")
+            },
+            "journal": [
+                (e.message.topic, e.message.payload, e.message.qos, e.message.properties,
+                 e.message.client_id, e.message.address, sorted(e.deliveries), e.result,
+                 sorted(step[2:] for step in e.steps))
+                for _, e in sorted(entries.items())
+            ],
+            "packets": [
+                sorted((c.direction, c.packet_type, c.qos, c.count) for c in
+                       self.stage.get_client(behaviour.name).packets)
+                for behaviour, peer in zip(self.behaviours, self.peers, strict=True)
+                if peer.protocol.is_live
+            ],
+        }  # fmt: skip
+
+
+CLIENTS = st.tuples(behaviours("one"), behaviours("two"), behaviours("three"))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(CLIENTS, STEPS)
+def test_both_ways_lead_to_the_same(clients, steps):
+    async def both():
+        hot = await Run(clients, packet_by_packet=False).run(steps)
+        cold = await Run(clients, packet_by_packet=True).run(steps)
+        return hot, cold
+
+    hot, cold = asyncio.run(both())
+    for name in hot:
+        assert hot[name] == cold[name], name
