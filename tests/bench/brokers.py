@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench import amqtt, ours
-from tests.bench.cores import pinned
+from tests.bench.cores import go_first, pinned
 from tests.bench.scenarios import Scenario
 from tests.bench.start import Failed, Start, free_port
 
@@ -125,6 +125,7 @@ def running(
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
+        go_first(process.pid)
         try:
             _await(lambda: broker.ready(start), process)
             _await(lambda: _connect(start.port), process)

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.bench.cores import pinned
+from tests.bench.cores import go_first, pinned
 from tests.bench.start import Failed
 
 SOURCES = (Path(__file__).with_name("generator.c"), Path(__file__).with_name("wire.h"))
@@ -61,14 +61,23 @@ def drive(
     command = [str(program)]
     for name, value in given.items():
         command += [f"-{name}", str(value)]
-    try:
-        with pinned(core):
-            answer = subprocess.run(
-                command, capture_output=True, text=True, timeout=limit_s, check=False
-            )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"the generator was not done after {limit_s:.0f} s") from None
-    if answer.returncode != 0:
-        raise Failed(answer.stderr.strip()[-300:] or f"exit status {answer.returncode}")
-    counted: dict[str, object] = json.loads(answer.stdout)
+    with (
+        pinned(core),
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        go_first(process.pid)
+        try:
+            told, complaint = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Failed(f"the generator was not done after {limit_s:.0f} s") from None
+    if process.returncode != 0:
+        raise Failed(complaint.strip()[-300:] or f"exit status {process.returncode}")
+    counted: dict[str, object] = json.loads(told)
     return counted
