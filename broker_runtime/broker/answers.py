@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def explained(link: Connection, packet: Explainable, reason: int, detail: str) -> bytes:
-    """Encode an answer for a client, with its reason in words if it wants them."""
+    """Encode an answer for a client, with its reason in words if it asked for them. The standard
+    lets us send them unasked, but there are clients that cannot read an answer with properties."""
     return encode_explained(
         packet,
         link.version,

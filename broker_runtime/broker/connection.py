@@ -93,7 +93,7 @@ class Connection:
         self.version = 0  # 3, 4 or 5 as in CONNECT
         # 4, 5, or 6 for MQTT 5 with ``aliases_out``: those of a level get the same bytes
         self.level = 4
-        self.explains = True  # the client wants reason strings [MQTT-3.1.2-29]
+        self.explains = False  # the client asked for reason strings [MQTT-3.1.2-29]
         self.out: list[Chunk] = []  # not empty means that somebody will call ``flush``
         self.queued_bytes = self.max_queued_bytes = 0
         self.max_packet_bytes = UNLIMITED_PACKET_BYTES

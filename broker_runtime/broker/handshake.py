@@ -94,7 +94,7 @@ class Handshake:
         link.version = connect.protocol_version
         link.level = 5 if connect.protocol_version == V5 else 4
         asked = connect.properties
-        link.explains = asked.request_problem_information != 0
+        link.explains = asked.request_problem_information == 1
         link.max_packet_bytes = asked.maximum_packet_bytes or UNLIMITED_PACKET_BYTES
         limits = self._limits()
         terms = negotiate(connect, limits, new_client_id=new_client_id)

@@ -17,7 +17,7 @@ def encode_explained(
 
     Args:
         detail: for the log; the peer is told it where it speaks of its own mistake only. Empty
-            when it wants no reason strings [MQTT-3.1.2-29].
+            when it did not ask for reason strings [MQTT-3.1.2-29].
         max_packet_bytes: of the peer [MQTT-3.1.2-24].
     """
     plain = encode(packet, version)

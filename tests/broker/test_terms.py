@@ -20,7 +20,7 @@ async def offering(**offers):
 
 
 @pytest.mark.parametrize("asked", [None, 1, 0])
-async def test_reason_strings_come_unless_they_are_not_wanted(stage, asked):
+async def test_reason_strings_come_when_they_are_asked_for(stage, asked):
     """[MQTT-3.1.2-29]"""
     properties = p.Properties(request_problem_information=asked)
     anna = await stage.client("anna", version=5, properties=properties)
@@ -31,12 +31,12 @@ async def test_reason_strings_come_unless_they_are_not_wanted(stage, asked):
     )
     (puback,), (suback,), (goodbye,) = (anna.take(kind) for kind in (p.Ack, p.SubAck, p.Disconnect))
     words = [x.properties and x.properties.reason_string for x in (puback, suback, goodbye)]
-    assert [bool(text) for text in words] == [asked != 0] * 3
+    assert [bool(text) for text in words] == [asked == 1] * 3
 
 
 async def test_a_reason_string_that_does_not_fit_is_left_out(stage):
     """[MQTT-3.4.2-2] [MQTT-3.9.2-1] [MQTT-3.14.2-3]"""
-    properties = p.Properties(maximum_packet_bytes=25)
+    properties = p.Properties(maximum_packet_bytes=25, request_problem_information=1)
     anna = await stage.client("anna", version=5, properties=properties)
     await anna.publish("$SYS/x", b"x", 1)
     assert await anna.subscribe("a/#/b") == R.TOPIC_FILTER_INVALID
@@ -50,13 +50,14 @@ async def test_a_refused_connect_says_why_but_nothing_of_users_and_policies(stag
     stage.set(users=stage.user_section("22" * 32))
     peer = stage.connection(version=5)
     answer = await peer.connect(
-        "anna", properties=p.Properties(authentication_method="SCRAM-SHA-1")
+        "anna",
+        properties=p.Properties(authentication_method="SCRAM-SHA-1", request_problem_information=1),
     )
     assert answer.reason == R.BAD_AUTHENTICATION_METHOD
     assert answer.properties.reason_string == "enhanced authentication is not supported"
     stage.set(cluster=stage.with_authorization())
     peer = stage.connection(version=5)
-    answer = await peer.connect("anna")
+    answer = await peer.connect("anna", properties=p.Properties(request_problem_information=1))
     assert answer.properties.reason_string in ("not authorized", "bad user name or password")
 
 
@@ -227,10 +228,12 @@ async def test_a_client_can_be_sent_to_another_server(stage, reason):
 async def test_a_reason_string_that_does_not_fit_connack_or_pubrec_is_left_out(stage):
     """[MQTT-3.2.2-19] [MQTT-3.5.2-2]"""
     peer = stage.connection(version=5)
-    properties = p.Properties(authentication_method="x", maximum_packet_bytes=20)
+    properties = p.Properties(
+        authentication_method="x", maximum_packet_bytes=20, request_problem_information=1
+    )
     answer = await peer.connect("anna", properties=properties)
     assert (answer.reason, answer.properties.reason_string) == (R.BAD_AUTHENTICATION_METHOD, None)
-    properties = p.Properties(maximum_packet_bytes=22)
+    properties = p.Properties(maximum_packet_bytes=22, request_problem_information=1)
     anna = await stage.client("anna", version=5, properties=properties)
     await anna.send(p.Publish(topic="$SYS/x", payload=b"", qos=2, packet_id=1))
     (answer,) = anna.take(p.Ack)
