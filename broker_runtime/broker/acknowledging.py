@@ -77,7 +77,7 @@ def take_pubrecs(
     seqs = _no_longer_passed(session, first_id, most, 2)
     if seqs:
         count = len(seqs)
-        window.released.update(zip(range(first_id, first_id + count), seqs, strict=True))
+        window.release_all(first_id, seqs)
         _recorded(core, link, session, PUBREC, "PUBREC", 2, seqs, now_ms)
         answer(core, link, PUBREL, PUBRELS, first_id, count)
     return position + 4 * len(seqs)

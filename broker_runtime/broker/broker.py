@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from broker_runtime.broker.census import Census
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.configuring import Configuring
 from broker_runtime.broker.connection import Connection
@@ -36,7 +37,6 @@ from broker_runtime.storage.base import DurableStore, Journal, StoredMessage, St
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.05
-TRIM_EVERY_S = 10.0
 
 
 class Broker:
@@ -67,7 +67,7 @@ class Broker:
         self._configuring = Configuring(self._core)
         self._presence = Presence(self._core)
         self._ticker: asyncio.TimerHandle | None = None
-        self._next_trim_s = 0.0
+        self._census = Census(self._core)
         self._tick_due_s = 0.0
         self._stalls = Stalls(0.0)
 
@@ -159,37 +159,20 @@ class Broker:
         core.events.flush(now_s)
         core.counters.tick(now_s)
         core.tell_created_topics()
-        if now_s >= self._next_trim_s:
-            self._next_trim_s = now_s + TRIM_EVERY_S
-            self._trim()
+        self._census.advance(now_s)
         core.plan_flush()
 
     def _tick_again(self) -> None:
+        core = self._core
         try:
             if self._ticker is not None:
-                now_s = self._core.loop.time()
+                now_s = core.loop.time()
                 self._stalls.note(now_s, now_s - self._tick_due_s)
                 self.tick()
         except Exception:
             logger.exception("tick failed")
-        loop = self._core.loop
-        self._tick_due_s = loop.time() + TICK_S
-        self._ticker = loop.call_at(self._tick_due_s, self._tick_again)
-
-    def _trim(self) -> None:
-        """Tell the store which messages of the log no session needs any more."""
-        core = self._core
-        needed = min(core.committed_seq, core.shared.oldest_seq() - 1)
-        for session in core.sessions.by_client_id.values():
-            if session.durable:
-                if session.link is not None and not session.behind and session.window.is_empty():
-                    # The others are saved, and their cursors moved, whenever something changes.
-                    session.progress.position = max(session.progress.position, core.committed_seq)
-                    session.progress.advance(session.window)
-                needed = min(needed, session.progress.cursor)
-        if needed > core.trimmed_seq:
-            core.trimmed_seq = needed
-            core.store.trim(needed)
+        self._tick_due_s = core.loop.time() + TICK_S
+        self._ticker = core.loop.call_at(self._tick_due_s, self._tick_again)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -293,14 +276,14 @@ class Broker:
     def gauges(self) -> dict[str, int]:
         """Gauges now, named as in ``contract.reports`` (without ``rss_bytes``)."""
         core = self._core
-        sessions = core.sessions.by_client_id.values()
+        inflight, backlog = self._census.totals()
         return {
             "connections": core.sessions.connected,
             "sessions": len(core.sessions.by_client_id),
             "subscriptions": len(core.tree),
             "retained": len(core.retained),
-            "inflight": sum(s.window.unacknowledged() for s in sessions),
-            "backlog": sum(len(s.window.pending) for s in sessions) + core.shared.waiting(),
+            "inflight": inflight,
+            "backlog": backlog + core.shared.waiting(),
             "topics": len(core.first_levels),
         }
 

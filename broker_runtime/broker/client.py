@@ -50,10 +50,12 @@ _NOTHING_RESUMED: dict[int, list[int]] = {}
 _NO_ACTIONS: list[Callable[[], None]] = []
 _NOTHING_SHARED: list[int] = []
 _NO_IDS: set[int] = set()
+_NO_TOPICS: dict[bytes, Entry] = {}
 _NOT_ASKED: dict[tuple[str, int], bool] = {}
 """Stand in every session for what it does not have yet: there may be very many that do nothing.
 Only the methods below, and who puts another in its place, add to one."""
 
+MAX_CACHED_TOPICS = 1_024
 MAX_ANSWERS = 1_024
 """Of ``receivable``, for each session."""
 
@@ -155,7 +157,7 @@ class Session:
         self.retained_requests = _NO_REQUESTS
         self.retained_done = _NO_IDS
         """QoS 2 retained messages that the client has, while there are requests."""
-        self.cache: dict[bytes, Entry] = {}
+        self.cache = _NO_TOPICS
         """Topic as received → what publishing to it means (ENGINE, design rule 3)."""
         self.receivable = _NOT_ASKED
         """(topic, QoS) → whether a shared subscription may be served."""
@@ -202,6 +204,17 @@ class Session:
     def retained_are_sent(self) -> None:
         """Nothing is requested any more."""
         self.retained_requests, self.retained_done = _NO_REQUESTS, _NO_IDS
+
+    def remember_topic(self, raw_topic: bytes, entry: Entry) -> None:
+        """What publishing to a topic means; a hostile client must not fill the memory with
+        made-up ones."""
+        if self.cache is _NO_TOPICS or len(self.cache) >= MAX_CACHED_TOPICS:
+            self.cache = {}
+        self.cache[raw_topic] = entry
+
+    def forget_topics(self) -> None:
+        """The client is gone."""
+        self.cache = _NO_TOPICS
 
     def remember_receivable(self, topic: str, qos: int, answer: bool) -> None:
         """Whether a shared subscription may be served, until the rights change."""

@@ -10,7 +10,6 @@ from broker_runtime.broker.client import Session
 from broker_runtime.broker.entrance import peer_of
 from broker_runtime.broker.first_packet import take_connect
 from broker_runtime.broker.hot_path import consume
-from broker_runtime.broker.patrol import NOT_WATCHED
 from broker_runtime.broker.states import CLOSED, DECIDING, LIVE, NEW
 from broker_runtime.broker.stats import Packets, no_packets, tallied
 from broker_runtime.broker.writing import WRITE_BYTES, write
@@ -63,7 +62,6 @@ class Connection:
         "needed_bytes",
         "out",
         "paced_s",
-        "patience_s",
         "queued_bytes",
         "read_paused",
         "receive_maximum",
@@ -103,13 +101,12 @@ class Connection:
         self.answers = OrderedAnswers()
         self._unanswered: set[int] | None = None
         self.held = False  # nothing is handled: the publisher waits for tokens
-        now_s = self.seen_s = core.now_s
+        self.seen_s = core.now_s
         self.allowance = 0  # what the client may still send (``Throttle.room``)
-        self.paced_s = now_s - 1
+        self.paced_s = 0.0
         # When CONNECT must be decided, or the last bytes taken.
-        self.deadline_s = now_s + core.settings.connect_timeout_s
-        self.patience_s = 0.0  # how long the client may be silent; 0: for ever
-        self.watched = NOT_WATCHED  # its place in ``Patrol``
+        self.deadline_s = core.now_s + core.settings.connect_timeout_s
+        self.watched: set[Connection] | None = None  # its place in ``Patrol``
         self.bytes_received = self.bytes_sent = 0
         self.drained_bytes = 0  # may still come after the end
         self._received: Packets | None = None

@@ -56,7 +56,7 @@ def shut(core: Core, link: Connection, detail: str, keep_will: bool) -> None:
     if transport is None:
         return
     link.deadline_s = core.clock.monotonic_s() + LINGER_S
-    if takes_time or not link.watched:
+    if takes_time or link.watched is None:
         core.patrol.watch(link, link.deadline_s)
     if says_something and transport.can_write_eof():
         link.drained_bytes = LINGER_BYTES

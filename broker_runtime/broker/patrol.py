@@ -15,7 +15,6 @@ RESOLUTION_S = 0.1
 """A connection is looked at so late at most, plus the interval between two ``advance``."""
 HORIZON_S = 12.8
 """A connection is looked at this often at least: few sets, each with many connections."""
-NOT_WATCHED = 0
 
 
 class Patrol:
@@ -43,22 +42,21 @@ class Patrol:
         if due is None:
             due = self._due[turn] = set()
         due.add(link)
-        link.watched = turn
+        link.watched = due
 
     def keep_alive(self, link: Connection, keep_alive_s: int) -> None:
         """End a connection when nothing comes for 1.5 times as long (S18).
         [MQTT-3.1.2-22] [MQTT3-3.1.2-24]"""
-        link.patience_s = 1.5 * keep_alive_s
-        deadline_s = link.seen_s + link.patience_s
-        if keep_alive_s and int(deadline_s / RESOLUTION_S) + 1 < link.watched:
-            self.watch(link, deadline_s)
+        link.deadline_s = 0.0
+        if 0 < 1.5 * keep_alive_s < HORIZON_S:
+            self.watch(link, link.seen_s + 1.5 * keep_alive_s)
         # Else it stays where it waits for its CONNECT: that is the time of the first look.
 
     def forget(self, link: Connection) -> None:
         """Nothing is waited for any more."""
-        if link.watched:
-            self._due[link.watched].discard(link)
-            link.watched = NOT_WATCHED
+        if link.watched is not None:
+            link.watched.discard(link)
+            link.watched = None
 
     def advance(self, now_s: float) -> None:
         """Look at those whose time may have come."""
@@ -71,23 +69,22 @@ class Patrol:
             self._turned = number
             links = self._due.pop(number)
             for link in links:
-                link.watched = NOT_WATCHED
+                link.watched = None
             for link in links:
                 self._look(link, now_s)
         self._turned = max(turn, self._turned)
 
     def _look(self, link: Connection, now_s: float) -> None:
-        if link.watched:
+        if link.watched is not None:
             return  # another that was looked at before it brought it a new time
-        state = link.state
+        state, deadline_s = link.state, link.deadline_s
         if state == LIVE:
             if link.held:
                 link.seen_s = now_s  # it may have sent: nobody reads
-            deadline_s = link.seen_s + link.patience_s
-            if not link.patience_s:
+            keep_alive_s = link.owner.keep_alive_s
+            if not keep_alive_s:
                 return
-        else:
-            deadline_s = link.deadline_s
+            deadline_s = link.seen_s + 1.5 * keep_alive_s
         if now_s < deadline_s:
             self.watch(link, deadline_s)
         elif state == LIVE:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 DIRECT_PREFIX = "$p2p/"
 """A message of the console for one client goes to this topic and the client id."""
 
-MAX_CACHED_TOPICS = 1_024
-"""For each client: a hostile one must not fill the memory with made-up topics."""
-
 
 class Refusal:
     """Why a PUBLISH is not taken."""
@@ -202,9 +199,7 @@ class Planner:
             refusal = self.admit(topic)
             mask = 0 if refusal is not None else mask
         entry = Entry(topic, self.plan(topic), mask, refusal)
-        if len(session.cache) >= MAX_CACHED_TOPICS:
-            session.cache.clear()
-        session.cache[raw_topic] = entry
+        session.remember_topic(raw_topic, entry)
         return entry
 
     def plan(self, topic: str) -> Plan:

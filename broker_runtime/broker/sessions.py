@@ -82,7 +82,7 @@ class Sessions:
         session.progress.offered = record.offered
         for entry in record.inflight:
             if entry.released:
-                session.window.released[entry.packet_id] = entry.seq
+                session.window.restore_released(entry.packet_id, entry.seq)
             elif not entry.packet_id:
                 session.progress.owe(entry.seq)
             else:
@@ -127,7 +127,8 @@ class Sessions:
         """The session is connected now. [MQTT-3.1.3-9]"""
         session.link = link
         self.connected += 1
-        session.connected_ms = self._core.now_ms()
+        # A new session, which has its first connection now, shares the number.
+        session.connected_ms = self._core.now_ms() if session.epoch else session.created_ms
         session.epoch += 1
         for timer in (session.will_timer, session.expiry_timer):
             if timer is not None:
@@ -206,8 +207,7 @@ class Sessions:
         self.connected -= 1
         session.disconnected_ms = core.now_ms()
         core.tree.activity.disconnected(session)
-        if session.cache:
-            session.cache.clear()
+        session.forget_topics()
         if not keep_will:
             session.will = None
         session.durable = session.expiry_s > 0

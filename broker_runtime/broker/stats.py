@@ -20,8 +20,8 @@ def of_type(packets: Packets, packet_type: int) -> int:
     return sum(packets[packet_type << 2 : (packet_type << 2) + 4])
 
 
-TALLY_BITS = 40
-"""Room for one type of packet in a tally: 10^12 of them."""
+TALLY_BITS = 32
+"""Room for one type of packet in a tally: 4 * 10^9 of them."""
 
 
 def tallied(tally: int, packet_type: int) -> int:

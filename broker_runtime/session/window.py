@@ -7,16 +7,11 @@ The window belongs to the session, not to the connection: ids survive a reconnec
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from broker_runtime.session.outgoing import Outgoing
 
 MAX_PACKET_ID = 65_535
-
-_NOTHING_WAITS: deque[Outgoing] = deque()
-"""Stands in every window until its first message waits: an empty deque takes 760 bytes. Nobody
-but ``Window.wait`` adds to ``pending``."""
-_NOTHING_OWED: set[int] = set()
-"""The same; only ``Progress.owe`` adds to it."""
 
 
 class Passed:
@@ -34,6 +29,14 @@ class Passed:
         self.offset = offset
 
 
+_NOTHING_WAITS: deque[Outgoing] = deque()
+_NONE_RELEASED: dict[int, int] = {}
+_NONE_PASSED: dict[int, Passed] = {}
+_NOTHING_OWED: set[int] = set()
+"""Stand in every window until its first message: an empty deque takes 760 bytes, a set 216. Nobody
+but the methods here adds to them."""
+
+
 class Window:
     """Outbound QoS 1 and 2 messages of one session.
 
@@ -49,8 +52,8 @@ class Window:
         self.quota = MAX_PACKET_ID
         """How many may be unacknowledged: the client's Receive Maximum [MQTT-3.3.4-9]."""
         self.inflight: dict[int, Outgoing] = {}
-        self.passed: dict[int, Passed] = {}
-        self.released: dict[int, int] = {}
+        self.passed = _NONE_PASSED
+        self.released = _NONE_RELEASED
         self.pending = _NOTHING_WAITS
         self.pending_bytes = 0
         self.next_id = 1
@@ -79,6 +82,8 @@ class Window:
 
     def pass_on(self, passed: Passed, first_id: int, after_id: int) -> None:
         """Messages were sent with these packet ids, which were free; ``next_id`` moves on."""
+        if self.passed is _NONE_PASSED:
+            self.passed = {}
         if after_id - first_id == 1:
             self.passed[first_id] = passed
         else:
@@ -146,7 +151,7 @@ class Window:
         if outgoing is None or outgoing.qos != 2:
             return None
         del self.inflight[packet_id]
-        self.released[packet_id] = outgoing.seq
+        self.restore_released(packet_id, outgoing.seq)
         return outgoing
 
     def refused(self, packet_id: int) -> Outgoing | None:
@@ -157,6 +162,19 @@ class Window:
         if outgoing is None or outgoing.qos != 2:
             return None
         return self.inflight.pop(packet_id)
+
+    def release_all(self, first_id: int, seqs: Iterable[int]) -> None:
+        """PUBRELs are owed for messages with consecutive packet ids."""
+        if self.released is _NONE_RELEASED:
+            self.released = {}
+        for packet_id, seq in enumerate(seqs, first_id):
+            self.released[packet_id] = seq
+
+    def restore_released(self, packet_id: int, seq: int) -> None:
+        """A PUBREL is owed, or was sent, for a message."""
+        if self.released is _NONE_RELEASED:
+            self.released = {}
+        self.released[packet_id] = seq
 
     def completed(self, packet_id: int) -> int | None:
         """PUBCOMP: the number of the message it ends, or None when none awaits it."""
