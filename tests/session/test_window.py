@@ -24,7 +24,7 @@ def test_packet_ids_go_round_and_leave_out_those_in_use():
     w.next_id = MAX_PACKET_ID
     assert [w.admit(outgoing(n)) for n in range(3)] == [MAX_PACKET_ID, 1, 2]
     w.next_id = MAX_PACKET_ID
-    w.released[3] = 9
+    w.restore_released(3, 9)
     assert w.admit(outgoing(4)) == 4
 
 
