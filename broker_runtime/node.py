@@ -20,7 +20,6 @@ from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.config.options import Options
 from broker_runtime.contract.commands import Drain, Drained, SnapshotTaken, TakeSnapshot
 from broker_runtime.contract.configuration import (
-    Configuration,
     ConfigurationApplied,
     Sections,
 )
@@ -34,7 +33,7 @@ from broker_runtime.data_folder import DataFolder, FolderUnusable
 from broker_runtime.endings import on_told_to_stop
 from broker_runtime.listeners.listeners import Listeners
 from broker_runtime.measuring import Measuring
-from broker_runtime.standalone import FILE_ERRORS, Standalone
+from broker_runtime.standalone import FILE_ERRORS, OptionsDecide, Standalone
 from broker_runtime.storage.base import DurableStore, Journal, StorageError, StoreHealth
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
 from broker_runtime.storage.local.store import LocalStore
@@ -291,11 +290,6 @@ class Node:
 
     # ── Configuration ────────────────────────────────────────────────────────────────────────────
 
-    async def _apply(self, configuration: Configuration) -> ConfigurationApplied:
-        if self._options.is_standalone:
-            raise Refused("standalone", "this node was started with --listen: its options decide")
-        return await self._keeper.apply(configuration)
-
     async def _configure(self, sections: Sections) -> None:
         """Whole or not at all; a port that cannot be opened shows in readiness and is retried."""
         prepared = await self._listeners.prepare(sections)
@@ -374,7 +368,7 @@ class Node:
             dispatch=Dispatch(
                 self._broker, self._journal, self.state, self._take_snapshot, self._drain_clients
             ),
-            apply=self._apply,
+            configuration=OptionsDecide() if self._options.is_standalone else self._keeper,
             health=self._health,
             ready=self.obstacle,
             metrics=self._prometheus,

@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from broker_runtime import passwords, policy_file
-from broker_runtime.broker.errors import ConfigurationInvalid
+from broker_runtime.broker.errors import ConfigurationInvalid, Refused
 from broker_runtime.config.option import ListenAddress, OptionError
 from broker_runtime.config.options import Options
 from broker_runtime.contract.configuration import (
     Certificate,
     CertificatesSection,
+    Configuration,
+    ConfigurationApplied,
+    ConfigurationChange,
     Listener,
     ListenersSection,
     PoliciesSection,
@@ -38,6 +41,21 @@ FILE_ERRORS = (
 
 Stamp = tuple[tuple[int, int, int], ...]
 """What tells two states of files apart."""
+
+
+class OptionsDecide:
+    """Stands where a console's configuration would be taken in, and takes none."""
+
+    async def apply(self, configuration: Configuration) -> ConfigurationApplied:
+        """Raises ``Refused``."""
+        raise self._refusal()
+
+    async def change(self, change: ConfigurationChange) -> ConfigurationApplied:
+        """Raises ``Refused``."""
+        raise self._refusal()
+
+    def _refusal(self) -> Refused:
+        return Refused("standalone", "this node was started with --listen: its options decide")
 
 
 class Standalone:

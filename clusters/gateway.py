@@ -24,7 +24,11 @@ from broker_runtime.contract.commands import (
     SnapshotTaken,
     TakeSnapshot,
 )
-from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
+from broker_runtime.contract.configuration import (
+    Configuration,
+    ConfigurationApplied,
+    ConfigurationChange,
+)
 from broker_runtime.contract.queries import (
     Client,
     ClientEvent,
@@ -58,6 +62,7 @@ __all__ = [
     "Command",
     "Configuration",
     "ConfigurationApplied",
+    "ConfigurationChange",
     "Drain",
     "Drained",
     "GetClient",
@@ -139,6 +144,15 @@ class NodeGateway:
         return self._call(
             "PUT", "/v1/configuration", configuration, ConfigurationApplied, timeout_s
         )
+
+    def change(self, change: ConfigurationChange, *, timeout_s: float) -> ConfigurationApplied:
+        """Send a change of entries.
+
+        Raises:
+            NodeUnreachable: no answer within ``timeout_s``; it may be in force.
+            NodeRefused: ``revision_conflict`` when the node holds another revision.
+        """
+        return self._call("PATCH", "/v1/configuration", change, ConfigurationApplied, timeout_s)
 
     @overload
     def command(self, command: KickClient, *, timeout_s: float) -> Kicked: ...

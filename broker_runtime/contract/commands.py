@@ -16,7 +16,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     """Machine name: ``unauthorized``, ``malformed``, ``unknown``, ``contract_version``,
-    ``not_found``, ``invalid_topic``, ``too_large``, ``not_ready``, ``storage``, ``snapshot``.
+    ``not_found``, ``revision_conflict``, ``invalid_topic``, ``too_large``,
+    ``not_ready``, ``storage``, ``snapshot``.
     """
     message: str
 

@@ -169,3 +169,64 @@ class ConfigurationApplied(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     """What the runtime holds now."""
     applied_at_ms: int
+
+
+class UsersChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Users that are new or other, and names that are gone; the key stays."""
+
+    upsert: tuple[User, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class PoliciesChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Policies that are new or other, and ids that are gone."""
+
+    upsert: tuple[Policy, ...] = ()
+    """Those that are there keep their place, new ones go to the end."""
+    remove: tuple[int, ...] = ()
+    order: tuple[int, ...] | None = None
+    """Every id, in the order in which they are checked from now on; left out: as it was."""
+
+
+class TopicsChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """First-level topics that came and went."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class ListenersChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Listeners that are new or other, by host and port, and those that are gone."""
+
+    upsert: tuple[Listener, ...] = ()
+    remove: tuple[tuple[str, int], ...] = ()
+
+
+class CertificatesChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Certificates that are new or other, and names that are gone."""
+
+    upsert: tuple[Certificate, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class SectionChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes within sections; what is left out stays. The cluster section is replaced whole."""
+
+    cluster: ClusterSection | None = None
+    listeners: ListenersChange | None = None
+    users: UsersChange | None = None
+    policies: PoliciesChange | None = None
+    topics: TopicsChange | None = None
+    certificates: CertificatesChange | None = None
+
+
+class ConfigurationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change of entries, from exactly ``base_revision`` to ``revision``.
+
+    A node that holds another revision refuses (``revision_conflict``) and says which; then whole
+    sections are sent. What is removed and was not there is no fault.
+    """
+
+    base_revision: int
+    revision: int
+    changes: SectionChanges

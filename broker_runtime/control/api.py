@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -19,7 +19,11 @@ from aiohttp import web
 from broker_runtime.broker.errors import Refused
 from broker_runtime.contract import CONTRACT_HEADER, CONTRACT_VERSION
 from broker_runtime.contract.commands import Refusal
-from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
+from broker_runtime.contract.configuration import (
+    Configuration,
+    ConfigurationApplied,
+    ConfigurationChange,
+)
 from broker_runtime.control.dispatch import Dispatch, Handler
 from broker_runtime.control.prometheus import CONTENT_TYPE
 from broker_runtime.control.statuses import status_of
@@ -40,12 +44,24 @@ T = TypeVar("T", bound=msgspec.Struct)
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class ConfigurationTaker(Protocol):
+    """What keeps the configuration of the node; each raises ``Refused``."""
+
+    async def apply(self, configuration: Configuration) -> ConfigurationApplied:
+        """Take whole sections in."""
+        ...
+
+    async def change(self, change: ConfigurationChange) -> ConfigurationApplied:
+        """Take a change of entries in."""
+        ...
+
+
 class ControlApi:
     """Serves the control API on one address.
 
     Args:
         token: what a caller must show as ``Authorization: Bearer``.
-        apply: takes a configuration in, or raises ``Refused``.
+        configuration: takes configurations and changes in.
         health: whether the process can keep what it acknowledges.
         ready: whether it serves MQTT as configured.
         metrics: Prometheus text of now.
@@ -56,14 +72,14 @@ class ControlApi:
         *,
         token: str,
         dispatch: Dispatch,
-        apply: Callable[[Configuration], Awaitable[ConfigurationApplied]],
+        configuration: ConfigurationTaker,
         health: Probe,
         ready: Probe,
         metrics: Callable[[], str],
     ) -> None:
         self._token = token.encode()
         self._dispatch = dispatch
-        self._apply = apply
+        self._configuration = configuration
         self._health = health
         self._ready = ready
         self._metrics = metrics
@@ -91,6 +107,7 @@ class ControlApi:
         application = web.Application(middlewares=[self._frame])
         application.on_response_prepare.append(_mark)
         application.router.add_put("/v1/configuration", self._put_configuration)
+        application.router.add_patch("/v1/configuration", self._patch_configuration)
         application.router.add_post("/v1/command/{name}", self._command)
         application.router.add_post("/v1/query/{name}", self._query)
         application.router.add_get("/v1/health", self._get_health)
@@ -130,7 +147,11 @@ class ControlApi:
 
     async def _put_configuration(self, request: web.Request) -> web.Response:
         body = await _body(request, MAX_CONFIGURATION_BYTES)
-        return _answer(await self._apply(_decoded(body, Configuration)))
+        return _answer(await self._configuration.apply(_decoded(body, Configuration)))
+
+    async def _patch_configuration(self, request: web.Request) -> web.Response:
+        body = await _body(request, MAX_CONFIGURATION_BYTES)
+        return _answer(await self._configuration.change(_decoded(body, ConfigurationChange)))
 
     async def _command(self, request: web.Request) -> web.Response:
         return await self._carry_out(request, self._dispatch.commands)

@@ -13,9 +13,11 @@ from broker_runtime.contract.configuration import (
     CertificatesSection,
     Configuration,
     ConfigurationApplied,
+    ConfigurationChange,
     Sections,
 )
 from broker_runtime.control.configuration_file import ConfigurationFile
+from broker_runtime.control.deltas import changed_sections
 
 logger = logging.getLogger(__name__)
 
@@ -96,20 +98,45 @@ class ConfigurationKeeper:
         """
         _check_revisions(configuration)
         async with self._lock:
-            base, revision = configuration.base_revision, configuration.revision
-            if base > self._held.revision or (base and revision <= self._held.revision):
-                return self._held
-            changes = _whole(configuration.sections) if base == 0 else configuration.sections
-            merged = changes if base == 0 else self._merged(changes)
-            if revision == self._held.revision and merged == self._sections:
-                return self._held
-            self._check_cluster(merged)
-            applied_at_ms = self._clock_ms()
-            whole = Configuration(base_revision=0, revision=revision, sections=merged)
-            await self._keep_and_configure(whole, changes, applied_at_ms)
-            self._take(merged, revision, applied_at_ms)
-            logger.info("configuration_applied base=%s revision=%s", base, revision)
+            return await self._take_in(configuration)
+
+    async def change(self, change: ConfigurationChange) -> ConfigurationApplied:
+        """Apply a change of entries and keep it.
+
+        Raises:
+            Refused: ``revision_conflict`` when the node holds another revision than the base; else
+                as ``apply``.
+        """
+        base, revision = change.base_revision, change.revision
+        if not 0 < base < revision <= _MAX_REVISION:
+            raise Refused(
+                "malformed", "revision: must be greater than base_revision, which is 1 or more"
+            )
+        async with self._lock:
+            if base != self._held.revision:
+                raise Refused(
+                    "revision_conflict", f"base_revision: this node holds {self._held.revision}"
+                )
+            sections = changed_sections(self._sections, change.changes)
+            return await self._take_in(
+                Configuration(base_revision=base, revision=revision, sections=sections)
+            )
+
+    async def _take_in(self, configuration: Configuration) -> ConfigurationApplied:
+        base, revision = configuration.base_revision, configuration.revision
+        if base > self._held.revision or (base and revision <= self._held.revision):
             return self._held
+        changes = _whole(configuration.sections) if base == 0 else configuration.sections
+        merged = changes if base == 0 else self._merged(changes)
+        if revision == self._held.revision and merged == self._sections:
+            return self._held
+        self._check_cluster(merged)
+        applied_at_ms = self._clock_ms()
+        whole = Configuration(base_revision=0, revision=revision, sections=merged)
+        await self._keep_and_configure(whole, changes, applied_at_ms)
+        self._take(merged, revision, applied_at_ms)
+        logger.info("configuration_applied base=%s revision=%s", base, revision)
+        return self._held
 
     async def _keep_and_configure(
         self, whole: Configuration, changes: Sections, applied_at_ms: int

@@ -11,6 +11,7 @@ STATUS: dict[str, HTTPStatus] = {
     "unknown": HTTPStatus.NOT_FOUND,
     "not_found": HTTPStatus.NOT_FOUND,
     "standalone": HTTPStatus.CONFLICT,
+    "revision_conflict": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "invalid_topic": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -260,7 +260,7 @@ class FakeNode:
         self.api = ControlApi(
             token=TOKEN,
             dispatch=Dispatch(self.broker, FakeRecords(), self.state, no_snapshot, self.drain),
-            apply=self.keeper.apply,
+            configuration=self.keeper,
             health=lambda: self.sickness,
             ready=lambda: self.keeper.obstacle,
             metrics=lambda: "signalbox_connections 0\n",

@@ -10,7 +10,11 @@ import pytest
 
 from broker_runtime.config.reference import markdown
 from broker_runtime.contract.commands import COMMANDS, Refusal
-from broker_runtime.contract.configuration import Configuration, ConfigurationApplied
+from broker_runtime.contract.configuration import (
+    Configuration,
+    ConfigurationApplied,
+    ConfigurationChange,
+)
 from broker_runtime.contract.queries import QUERIES
 from broker_runtime.control.statuses import STATUS
 from broker_runtime.node import ExitCode
@@ -44,6 +48,8 @@ def test_the_examples_of_configuration_and_refusal_are_of_their_types():
     msgspec.json.decode(configuration, type=Configuration)
     msgspec.json.decode(applied, type=ConfigurationApplied)
     msgspec.json.decode(examples("## Rules")[0], type=Refusal)
+    (change,) = examples("## PATCH /v1/configuration")
+    msgspec.json.decode(change, type=ConfigurationChange)
 
 
 def test_every_refusal_code_is_described_with_its_status():
