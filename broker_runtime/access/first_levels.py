@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
+from typing import Final
 
-NAME = re.compile(r"[A-Za-z0-9_-]{3,100}\Z")
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,100}\Z")
 """What a first-level topic may be called (CONTRACT T4)."""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-VARIABLES = frozenset(
+VARIABLES: Final = frozenset(
     {"Username", "ClientId"}
     | {
         f"Certificate.Subject.{attribute}"
@@ -32,8 +32,8 @@ VARIABLES = frozenset(
 )
 """Names that may stand in ``${…}``."""
 
-MAX_PATTERN_CHARACTERS = 4_096
-MAX_BOUND = 512
+MAX_PATTERN_CHARACTERS: Final = 4_096
+MAX_BOUND: Final = 512
 """So many clients' versions of a pattern are kept; the others are made anew when asked for."""
 
 
@@ -63,7 +63,7 @@ Token = str | Wildcard
 """A literal is a ``str``."""
 
 
-_BEYOND_A_LEVEL = re.compile("[/+#\0]")
+_BEYOND_A_LEVEL: Final = re.compile("[/+#\0]")
 
 
 class Identity:

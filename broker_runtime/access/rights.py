@@ -279,5 +279,5 @@ def _denied_by(rule: Rule) -> str:
     return f"policy {rule.name!r} denies it"
 
 
-EVERYTHING = Rights(RuleBook(()), fallback=True)
+EVERYTHING: Final = Rights(RuleBook(()), fallback=True)
 """The rights of every client where authorization is switched off."""

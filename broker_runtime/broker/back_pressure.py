@@ -3,13 +3,13 @@ dropped (SECURITY E, ARCHITECTURE 6)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-RECORD_BYTES = 200
+RECORD_BYTES: Final = 200
 """What a message costs beside its payload."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from broker_runtime.broker.census import Census
 from broker_runtime.broker.clock import Clock
@@ -36,7 +37,7 @@ from broker_runtime.storage.base import DurableStore, Journal, StoredMessage, St
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.05
+TICK_S: Final = 0.05
 
 
 class Broker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.plans import DIRECT_PREFIX
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 200
+BATCH_MESSAGES: Final = 200
 
 
 class CatchUp:

@@ -3,20 +3,20 @@ hold up nobody."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
 
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
-ROUND_TICKS = 20
+ROUND_TICKS: Final = 20
 """A round takes so many ticks, about a second."""
-FEWEST = 50
+FEWEST: Final = 50
 """Sessions asked in a tick at least."""
-COUNTED_AT_ONCE = 1_000
+COUNTED_AT_ONCE: Final = 1_000
 """So many sessions are counted when somebody asks."""
-TRIM_EVERY_S = 10.0
+TRIM_EVERY_S: Final = 10.0
 
 
 class Census:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.access.rights import Rights
 from broker_runtime.auth.chain import Identity
@@ -45,18 +45,18 @@ class RetainedRequest:
         self.found: deque[StoredMessage] = deque()
 
 
-_NO_REQUESTS: deque[RetainedRequest] = deque()
-_NOTHING_RESUMED: dict[int, list[int]] = {}
-_NO_ACTIONS: list[Callable[[], None]] = []
-_NOTHING_SHARED: list[int] = []
-_NO_IDS: set[int] = set()
-_NO_TOPICS: dict[bytes, Entry] = {}
-_NOT_ASKED: dict[tuple[str, int], bool] = {}
+_NO_REQUESTS: Final[deque[RetainedRequest]] = deque()
+_NOTHING_RESUMED: Final[dict[int, list[int]]] = {}
+_NO_ACTIONS: Final[list[Callable[[], None]]] = []
+_NOTHING_SHARED: Final[list[int]] = []
+_NO_IDS: Final[set[int]] = set()
+_NO_TOPICS: Final[dict[bytes, Entry]] = {}
+_NOT_ASKED: Final[dict[tuple[str, int], bool]] = {}
 """Stand in every session for what it does not have yet: there may be very many that do nothing.
 Only the methods below, and who puts another in its place, add to one."""
 
-MAX_CACHED_TOPICS = 1_024
-MAX_ANSWERS = 1_024
+MAX_CACHED_TOPICS: Final = 1_024
+MAX_ANSWERS: Final = 1_024
 """Of ``receivable``, for each session."""
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
+from typing import Final
 
-FLAP_WINDOW_S = 10.0
-FLAP_DELAYS_S = ((10, 5.0), (5, 1.0))
+FLAP_WINDOW_S: Final = 10.0
+FLAP_DELAYS_S: Final = ((10, 5.0), (5, 1.0))
 """(take-overs of one client id within the window, how long the next one waits), from the worst."""
 
-MAX_FLAPS = 10_000
+MAX_FLAPS: Final = 10_000
 
 
 def new_client_id() -> str:

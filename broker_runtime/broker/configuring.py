@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.access.first_levels import NAME
 from broker_runtime.access.policies import PolicyInvalid, PolicySet
@@ -23,10 +23,10 @@ from broker_runtime.contract.configuration import (
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
-HEADER_BYTES = 128 * 1024
+HEADER_BYTES: Final = 128 * 1024
 """Room in a packet beside the payload: topic and properties."""
 
-CHECKED_AT_ONCE = 500
+CHECKED_AT_ONCE: Final = 500
 """Clients looked at again in one tick after a change; 10,000 a second and more."""
 
 

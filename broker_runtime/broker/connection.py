@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from broker_runtime.broker import ending
 from broker_runtime.broker.client import Session
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
     from broker_runtime.broker.handshake import Request
 
-READ_BYTES = 64 * 1024
+READ_BYTES: Final = 64 * 1024
 """A read of this size says that there is more; the connection then waits for its next turn."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.codec.reasons import ReasonCode
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 200
+AT_ONCE: Final = 200
 """Clients that are told in one turn of the loop: some 10 ms, so that the others, the control API
 and the disk get theirs."""
 

@@ -3,7 +3,7 @@ learns."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.answers import disconnect
 from broker_runtime.broker.states import CLOSED, LIVE
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-LINGER_S = 5.0
-LINGER_BYTES = 1024 * 1024
+LINGER_S: Final = 5.0
+LINGER_BYTES: Final = 1024 * 1024
 """A client that we end may take so long, and send so much, until it has read our last bytes."""
 
 

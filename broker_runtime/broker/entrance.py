@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-RESERVED_DESCRIPTORS = 128
+RESERVED_DESCRIPTORS: Final = 128
 """Kept for the files of store and journal, the control API and telemetry (E10)."""
-BURST_S = 2.0
+BURST_S: Final = 2.0
 """So many seconds of the accept rate may come at once."""
 
 

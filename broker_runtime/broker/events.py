@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from broker_runtime.broker.clock import Clock
 from broker_runtime.contract.queries import ClientEvent
 from broker_runtime.storage.base import Journal
 
-REPEAT_S = 10.0
+REPEAT_S: Final = 10.0
 """The same event of the same client comes once in this time, then once with the count of the
 rest."""
-MAX_KINDS = 10_000
+MAX_KINDS: Final = 10_000
 """Different repeated events kept apart; beyond it they are only counted."""
 
-_MORE = "more clients were refused or denied than are listed one by one"
+_MORE: Final = "more clients were refused or denied than are listed one by one"
 
 
 class EventLog:

@@ -7,7 +7,7 @@ with its connection).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker import passing
 from broker_runtime.broker.acknowledging import answer, in_order
@@ -20,7 +20,7 @@ from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBRE
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.storage.runs import messages_of
 
-PUBLISH_1 = PUBLISH << 2 | 1
+PUBLISH_1: Final = PUBLISH << 2 | 1
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.access.policies import Subject
 from broker_runtime.access.rights import EVERYTHING, Rights
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
     from broker_runtime.contract.configuration import ClusterSection
 
-_UNKNOWN = Identity(username="", authenticator="")
+_UNKNOWN: Final = Identity(username="", authenticator="")
 
-CONNACKS_4 = (b"\x20\x02\x00\x00", b"\x20\x02\x01\x00")
+CONNACKS_4: Final = (b"\x20\x02\x00\x00", b"\x20\x02\x01\x00")
 """CONNACK before MQTT 5, without and with Session Present."""
 
 

@@ -8,7 +8,7 @@ packet, to ``publishing`` and ``packets``; both ways lead to the same (tests/bro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker import acknowledging, exchange, packets
 from broker_runtime.broker.client import Session
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-ANSWERS = frozenset((0x40, 0x50, 0x62, 0x70))
+ANSWERS: Final = frozenset((0x40, 0x50, 0x62, 0x70))
 """First bytes of PUBACK, PUBREC, PUBREL, PUBCOMP; two bytes more and they carry no reason."""
 
 

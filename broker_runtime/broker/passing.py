@@ -9,7 +9,7 @@ window) get its messages one by one from ``FanOut``, which keeps or drops them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.plans import Plan, Receivers
@@ -22,7 +22,7 @@ from broker_runtime.storage.runs import contents_of, messages_of
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
-PUBLISH_0 = PUBLISH << 2
+PUBLISH_0: Final = PUBLISH << 2
 """Index of ``stats.Packets``; the QoS is added."""
 
 

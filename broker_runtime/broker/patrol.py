@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.states import DECIDING, LIVE, NEW
 from broker_runtime.codec.reasons import ReasonCode, describe
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-RESOLUTION_S = 0.1
+RESOLUTION_S: Final = 0.1
 """A connection is looked at so late at most, plus the interval between two ``advance``."""
-HORIZON_S = 12.8
+HORIZON_S: Final = 12.8
 """A connection is looked at this often at least: few sets, each with many connections."""
 
 

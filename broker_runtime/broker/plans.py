@@ -6,7 +6,7 @@ Both are right while ``route.version`` is the version of the route cache.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.access.first_levels import Admission
 from broker_runtime.access.rights import Rights, combination
@@ -20,7 +20,7 @@ from broker_runtime.session.negotiation import Offers
 if TYPE_CHECKING:
     from broker_runtime.broker.core import Core
 
-DIRECT_PREFIX = "$p2p/"
+DIRECT_PREFIX: Final = "$p2p/"
 """A message of the console for one client goes to this topic and the client id."""
 
 
@@ -37,7 +37,7 @@ class Refusal:
         self.event = "denied" if reason is ReasonCode.NOT_AUTHORIZED else "dropped"
 
 
-_NOBODY: list[Delivery[Session]] = []
+_NOBODY: Final[list[Delivery[Session]]] = []
 """Shared by all plans; nobody changes what a plan holds."""
 
 

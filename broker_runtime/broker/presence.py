@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.errors import Refused
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-_NO_QOS = -1
+_NO_QOS: Final = -1
 
 
 class Presence:
@@ -145,8 +145,8 @@ def _attribute(topic: str, filters: dict[str, str], counts: dict[str, int]) -> N
             return
 
 
-_WITH_QOS = {PUBLISH: (0, 1, 2)}
-_OF_QOS = {PUBACK: 1, PUBREC: 2, PUBREL: 2, PUBCOMP: 2}
+_WITH_QOS: Final = {PUBLISH: (0, 1, 2)}
+_OF_QOS: Final = {PUBACK: 1, PUBREC: 2, PUBREL: 2, PUBCOMP: 2}
 
 
 def _packets(link: Connection) -> tuple[PacketCount, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.access.rights import combination
 from broker_runtime.broker.answers import explained
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-_PLAIN = PublishProperties(b"")
-_QUOTA = Violation(
+_PLAIN: Final = PublishProperties(b"")
+_QUOTA: Final = Violation(
     ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more messages in flight than the receive maximum"
 )
 
-_QOS_NOT_OFFERED = Violation(
+_QOS_NOT_OFFERED: Final = Violation(
     ReasonCode.QOS_NOT_SUPPORTED, "PUBLISH with a QoS above the maximum that was announced"
 )
-_RETAIN_NOT_OFFERED = Violation(
+_RETAIN_NOT_OFFERED: Final = Violation(
     ReasonCode.RETAIN_NOT_SUPPORTED, "PUBLISH with RETAIN, which was announced as not available"
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
 from broker_runtime.codec.aliased import aliased_parts, aliased_whole
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-PUBLISH_0 = PUBLISH << 2
+PUBLISH_0: Final = PUBLISH << 2
 """Index of ``stats.Packets``; the QoS is added."""
 
 Step = tuple[int, str, str, int, str, int]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
 from broker_runtime.codec.reasons import ReasonCode
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 200
-FOREVER = 2**63 - 1
-UNSERVED = "shared_group_unserved"
+BATCH_MESSAGES: Final = 200
+FOREVER: Final = 2**63 - 1
+UNSERVED: Final = "shared_group_unserved"
 
 
 class GroupQueue:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-WINDOW_S = 15.0
+from typing import Final
+
+WINDOW_S: Final = 15.0
 """The worst of this time, and of the one before it, is told: no reader each minute misses it."""
 
 

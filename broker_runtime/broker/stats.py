@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from broker_runtime.codec.packets import TYPE_NAMES
 
@@ -20,7 +21,7 @@ def of_type(packets: Packets, packet_type: int) -> int:
     return sum(packets[packet_type << 2 : (packet_type << 2) + 4])
 
 
-TALLY_BITS = 32
+TALLY_BITS: Final = 32
 """Room for one type of packet in a tally: 4 * 10^9 of them."""
 
 
@@ -35,7 +36,7 @@ def packets_of(tally: int, packet_type: int) -> int:
     return tally >> packet_type * TALLY_BITS & (1 << TALLY_BITS) - 1
 
 
-COUNTERS = (
+COUNTERS: Final = (
     "acl_connect_failure",
     "acl_connect_success",
     "acl_publish_failure",

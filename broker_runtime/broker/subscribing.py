@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.announcements import SYSTEM_PREFIXES
 from broker_runtime.broker.answers import explained
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-RETAINED_STEP = 256
+RETAINED_STEP: Final = 256
 """Topics looked at in one go, so that a search of a large tree does not hold up the others."""
 
-SHOWN_FILTERS = 5
+SHOWN_FILTERS: Final = 5
 
-_NO_REFUSAL = (0, "")
+_NO_REFUSAL: Final = (0, "")
 
 
 class Subscribing:

@@ -5,13 +5,13 @@ publishers that wait for them (DECISIONS 5, 6).
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-UNLIMITED = 1 << 62
+UNLIMITED: Final = 1 << 62
 
 
 class Throttle:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-RESOLUTION_S = 0.1
+RESOLUTION_S: Final = 0.1
 """A timer fires at most this late, plus the interval between two ``advance``."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker_runtime.session.outbox import take
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
 
-WRITE_BYTES = 256 * 1024
+WRITE_BYTES: Final = 256 * 1024
 """Handed to the transport at a time; what it cannot take stays in the outbox, which shares the
 messages with other receivers (E7)."""
 

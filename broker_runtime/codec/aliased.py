@@ -5,9 +5,11 @@ Receivers without aliases share the encoded bytes; only one that asked for alias
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker_runtime.codec.primitives import varint_bytes
 
-NO_NAME = b"\x00\x00"
+NO_NAME: Final = b"\x00\x00"
 
 
 def aliased_whole(packet: bytes, alias: int, *, known: bool) -> bytes:

@@ -38,8 +38,8 @@ def decode_connect(body: bytes) -> Connect | Violation:
         return error.violation
 
 
-_MQTT = b"\x00\x04MQTT"
-_NOTHING_ASKED = Properties()
+_MQTT: Final = b"\x00\x04MQTT"
+_NOTHING_ASKED: Final = Properties()
 """The properties of a CONNECT without any; nobody changes what was received."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker_runtime.codec.reasons import ReasonCode, Violation
 
-MAX_VARINT = 268_435_455
+MAX_VARINT: Final = 268_435_455
 
 
 class ProtocolViolation(Exception):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from broker_runtime.codec.topics import has_wildcard, matches
 from broker_runtime.routing.routes import Route
 
 S = TypeVar("S", bound=Hashable)
 
-REMEMBERED_CHANGES = 64
+REMEMBERED_CHANGES: Final = 64
 """A route that missed more changes is matched anew."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 from zlib import crc32
 
 from broker_runtime.routing.routes import Delivery
@@ -13,10 +13,10 @@ S = TypeVar("S", bound=Hashable)
 Strategy = Literal["round_robin", "random", "hash", "hash_publisher"]
 """``random`` and ``hash`` (of the topic) are the SDK's RANDOM and HASH_PARTITION."""
 
-MAX_PLACES = 1_024
+MAX_PLACES: Final = 1_024
 """Hashed topics or publishers that a group remembers the member of."""
 
-_WORD = 2**64 - 1
+_WORD: Final = 2**64 - 1
 
 
 class Strategies:

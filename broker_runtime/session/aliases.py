@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker_runtime.codec.reasons import ReasonCode, Violation
 
-_OUT_OF_RANGE = Violation(
+_OUT_OF_RANGE: Final = Violation(
     ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is zero or above the announced maximum"
 )
-_UNKNOWN = Violation(ReasonCode.PROTOCOL_ERROR, "the topic alias was never set")
+_UNKNOWN: Final = Violation(ReasonCode.PROTOCOL_ERROR, "the topic alias was never set")
 
 
-MIN_TOPIC_BYTES = 5
+MIN_TOPIC_BYTES: Final = 5
 """A shorter topic is not worth an alias, which costs three bytes itself."""
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from broker_runtime.codec.packets import V5, V31, ConnAck, Connect, Properties
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.codec.topics import valid_topic_name
 
-MAX_CLIENT_ID_BYTES = 1_024
-KEEP_ALIVE_LIMIT_S = 65_535
-DEFAULT_RECEIVE_MAXIMUM = 65_535
-UNLIMITED_PACKET_BYTES = 2**31
+MAX_CLIENT_ID_BYTES: Final = 1_024
+KEEP_ALIVE_LIMIT_S: Final = 65_535
+DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
+UNLIMITED_PACKET_BYTES: Final = 2**31
 """More than any packet has."""
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from typing import Final
 
-COMPACT_AT = 4_096
+COMPACT_AT: Final = 4_096
 """Places given up at the front before they are given back."""
 
 
