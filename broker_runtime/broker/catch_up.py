@@ -88,6 +88,7 @@ class CatchUp:
             self._missing(session)
             if session.missed_seq <= progress.position:
                 session.behind = False
+                session.queued_messages = session.queued_bytes = 0
         core.persistence.mark(session)
         core.plan_flush()
         return True
@@ -100,10 +101,11 @@ class CatchUp:
             return
         if session.progress.is_done(message.seq):
             return
-        delivery = self._match(session, message)
+        delivery = self.match(session, message)
         if delivery is None or not min(message.qos, delivery.qos):
             session.progress.owed.discard(message.seq)
             return
+        self._core.backlog.taken(session, len(message.payload))
         qos = min(message.qos, delivery.qos)
         if self._core.rights_of(session).refuses_delivery(message.topic, qos=delivery.qos):
             session.progress.owed.discard(message.seq)
@@ -123,7 +125,7 @@ class CatchUp:
     def _send_again(
         self, session: Session, link: Connection, message: StoredMessage, packet_ids: list[int]
     ) -> None:
-        delivery = self._match(session, message)
+        delivery = self.match(session, message)
         for packet_id in packet_ids:
             outgoing = session.window.inflight.get(packet_id)
             if outgoing is not None and outgoing.message is None:
@@ -133,7 +135,7 @@ class CatchUp:
                     outgoing.identifiers = delivery.identifiers
                 self._core.sending.retransmit(session, link, packet_id, outgoing)
 
-    def _match(self, session: Session, message: StoredMessage) -> Delivery[Session] | None:
+    def match(self, session: Session, message: StoredMessage) -> Delivery[Session] | None:
         """What the session's subscriptions make of a message of the log; None: nothing."""
         if message.topic == DIRECT_PREFIX + session.client_id:
             return Delivery(session, 2, False, False, (), None)

@@ -68,8 +68,9 @@ class Census:
     def _ask(self, session: Session) -> None:
         window = session.window
         self._inflight += window.unacknowledged()
-        self._backlog += len(window.pending)
+        self._backlog += len(window.pending) + session.queued_messages
         if session.durable and not session.ended:
+            self._core.backlog.expire(session)
             progress = session.progress
             if session.link is not None and not session.behind and window.is_empty():
                 # The others are saved, and their cursors moved, whenever something changes.
@@ -91,6 +92,5 @@ class Census:
         sessions = self._core.sessions.by_client_id
         if len(sessions) > COUNTED_AT_ONCE:
             return self._sums
-        windows = [session.window for session in sessions.values()]
-        inflight = sum([window.unacknowledged() for window in windows])
-        return inflight, sum([len(window.pending) for window in windows])
+        inflight = sum([s.window.unacknowledged() for s in sessions.values()])
+        return inflight, sum([len(s.window.pending) + s.queued_messages for s in sessions.values()])

@@ -94,6 +94,8 @@ class Session:
         "missed_seq",
         "progress",
         "protocol_version",
+        "queued_bytes",
+        "queued_messages",
         "receivable",
         "releasing",
         "resumed",
@@ -102,6 +104,7 @@ class Session:
         "retained_requests",
         "rights",
         "rights_epoch",
+        "shrinking",
         "stored",
         "subscriptions",
         "unsent",
@@ -142,6 +145,10 @@ class Session:
         self.behind = False
         self.catching_up = False
         self.missed_seq = 0
+        self.queued_messages = self.queued_bytes = 0
+        """What passed by while the client was away or slow, and is still in the log for it."""
+        self.shrinking = False
+        """Whether the oldest of it is being dropped."""
         self.resumed = _NOTHING_RESUMED
         """Message number → packet ids of what was in flight and is still to be found in the log."""
         self.resumed_shared = _NOTHING_SHARED

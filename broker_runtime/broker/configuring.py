@@ -108,6 +108,7 @@ class Configuring:
         if not self._has_reaped and core.cluster is not None and core.is_started:
             self._has_reaped = True
             core.sessions.reap()
+            core.backlog.recount()
 
     def check_some(self) -> None:
         """Look at some live clients again: those who may not stay are disconnected (A4)."""

@@ -11,6 +11,7 @@ from broker_runtime.access.rights import Rights
 from broker_runtime.auth.chain import Chain
 from broker_runtime.broker.announcements import Announcements
 from broker_runtime.broker.back_pressure import BackPressure
+from broker_runtime.broker.backlog import Backlog
 from broker_runtime.broker.catch_up import CatchUp
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.clock import Clock
@@ -109,6 +110,7 @@ class Core:
         self.persistence = Persistence(self)
         self.sessions = Sessions(self)
         self.catch_up = CatchUp(self)
+        self.backlog = Backlog(self)
         self.shared = SharedGroups(self)
         self.entrance = Entrance(self)
         self.handshake = Handshake(self)

@@ -57,6 +57,7 @@ async def drain(core: Core, farewell: Farewell, within_s: float) -> Departed:
     deadline_s = core.loop.time() + within_s
     await core.handshake.stop()
     await core.catch_up.stop()
+    await core.backlog.stop()
     await core.shared.stop()
     told = await _disconnect_all(core, farewell)
     core.persistence.save_dirty()

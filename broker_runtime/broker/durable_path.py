@@ -151,22 +151,27 @@ class Batch:
         core.back_pressure.stored(self.payload_bytes, len(self.messages))
         core.plan_flush()
 
-    def _deliver(self) -> None:  # noqa: PLR0915  # the hot path, see above
+    def _deliver(self) -> None:  # noqa: C901, PLR0915  # the hot path, see above
         """To the durable sessions that have room and get the bytes as they came, in one loop; the
         others as ``fan_out`` does."""
         core = self._core
         dirty, mark = core.dirty, core.persistence.mark
         seqs: dict[Session, list[int]] = {}
+        missed: dict[Session, list[int]] = {}
         sent = 0
         for message, plan, publisher, ready, level in self.kept:
             seq, size = ready.seq, ready.size_bytes
             for session in plan.alike:
                 link, window, progress = session.link, session.window, session.progress
                 inflight = window.inflight
+                if link is None or session.behind:
+                    if not session.ended:
+                        missed.setdefault(session, []).append(seq)
+                        core.backlog.add(session, 1, len(message.payload))
+                        session.missed_seq = seq
+                    continue
                 if (
-                    link is None
-                    or session.behind
-                    or session.ended
+                    session.ended
                     or seq <= progress.position
                     or link.level != level
                     or link.queued_bytes >= link.max_queued_bytes
@@ -200,8 +205,9 @@ class Batch:
             if plan.unlike:
                 core.fan_out.logged(message, plan.unlike, publisher, ())
         now_ms = core.now_ms()
-        for session, numbers in seqs.items():
-            core.journal.steps(numbers, session.client_id, "PUBLISH", 1, "success", now_ms)
+        for kind, by_session in (("PUBLISH", seqs), ("QUEUE", missed)):
+            for session, numbers in by_session.items():
+                core.journal.steps(numbers, session.client_id, kind, 1, "success", now_ms)
         stats = core.stats
         stats.packets_sent[PUBLISH_1] += sent
         stats.messages_sent += sent

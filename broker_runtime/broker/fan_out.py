@@ -224,6 +224,7 @@ class FanOut:
         link, sending, progress = session.link, self._core.sending, session.progress
         if link is None or session.behind:
             session.missed_seq = message.seq
+            self._core.backlog.add(session, 1, len(message.payload))
             sending.step(message.seq, session, "QUEUE", qos, "success")
             return
         if message.seq <= progress.position:

@@ -98,7 +98,7 @@ class Presence:
             bytes_received=0 if link is None else link.bytes_received,
             bytes_sent=0 if link is None else link.bytes_sent,
             inflight=window.unacknowledged(),
-            backlog=len(window.pending),
+            backlog=len(window.pending) + session.queued_messages,
             subscriptions=_subscriptions(session) if with_subscriptions else (),
             packets=packets,
         )

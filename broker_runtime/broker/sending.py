@@ -183,6 +183,7 @@ class Sending:
         elif session.durable and not outgoing.shared:
             session.behind = True
             session.missed_seq = outgoing.seq
+            self._core.backlog.add(session, 1, outgoing.size_bytes)
             self.step(outgoing.seq, session, "QUEUE", outgoing.qos, "success")
         else:
             self.drop(outgoing.seq, session, outgoing.qos, "queue_full")

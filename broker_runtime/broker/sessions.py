@@ -227,6 +227,8 @@ class Sessions:
             for packet_id, o in window.inflight.items()
         }
         kept = [o for o in window.pending if o.pinned or o.shared]
+        returned = [o.size_bytes for o in window.pending if not (o.pinned or o.shared)]
+        self._core.backlog.add(session, len(returned), sum(returned))
         window.forget_waiting()
         for outgoing in kept:
             window.wait(outgoing)

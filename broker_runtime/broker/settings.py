@@ -40,6 +40,11 @@ class BrokerSettings:
     """QoS 2 messages of one client that await their PUBREL (S9)."""
     retained_max_messages: int = 1_000_000
     retained_max_bytes: int = 1024 * 1024 * 1024
+    queue_max_messages: int = 1_000_000
+    queue_max_bytes: int = 1024 * 1024 * 1024
+    """What the log may hold for one session whose client is away; beyond it the oldest go."""
+    queue_max_age_s: int = 7 * 86_400
+    """How long it holds a message for a client that is away (DECISIONS 16)."""
     checkpoint_interval_s: float = 0.2
     """A dirty durable session is saved at most this often (CLUSTERING 3.8: bounds the duplicates
     after a crash).
