@@ -4,6 +4,10 @@ oldest.
 A session is a cursor into the log, so the messages cost no memory here; the bounds keep the log
 from growing without end, and a client that comes back from what it cannot take. Dropping reads the
 log once, a page at a time, and moves ``Progress.offered``.
+
+A million messages of 64 B for one session, window 500, two cores that other work kept busy
+(``python -m tests.bench.offline_queue``, 2026-11-20, Python 3.11): queued 78,000/s, memory
+39 -> 46 MB, 169 MB on the disk, delivered 62,000/s, others waited 2 / 32 / 73 ms (p50 / p99 / max).
 """
 
 from __future__ import annotations
