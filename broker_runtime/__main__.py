@@ -15,8 +15,9 @@ from broker_runtime import snapshot_command, standalone
 from broker_runtime.config import reference
 from broker_runtime.config.option import OptionError
 from broker_runtime.config.options import Options, parse
+from broker_runtime.exits import CannotStart, ExitCode
 from broker_runtime.logs import start_logging
-from broker_runtime.node import CannotStart, ExitCode, Node, Secrets
+from broker_runtime.node import Node, Secrets
 from broker_runtime.passwords import set_password
 from broker_runtime.snapshots import SnapshotError
 

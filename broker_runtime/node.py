@@ -8,7 +8,6 @@ import logging
 import os
 import random
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 from broker_runtime import __version__, build, snapshots
@@ -16,7 +15,9 @@ from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
 from broker_runtime.broker.draining import Farewell
 from broker_runtime.broker.errors import Refused
+from broker_runtime.certificate_files import control_context
 from broker_runtime.codec.reasons import ReasonCode
+from broker_runtime.config.option import OptionError
 from broker_runtime.config.options import Options
 from broker_runtime.contract.commands import Drain, Drained, SnapshotTaken, TakeSnapshot
 from broker_runtime.contract.configuration import (
@@ -31,6 +32,7 @@ from broker_runtime.control.configuration_keeper import ConfigurationKeeper
 from broker_runtime.control.dispatch import Dispatch
 from broker_runtime.data_folder import DataFolder, FolderUnusable
 from broker_runtime.endings import on_told_to_stop
+from broker_runtime.exits import CannotStart, ExitCode
 from broker_runtime.listeners.listeners import Listeners
 from broker_runtime.measuring import Measuring
 from broker_runtime.standalone import FILE_ERRORS, OptionsDecide, Standalone
@@ -50,25 +52,6 @@ DRAIN_MS = 2_500
 LAST_REPORTS_S = 0.5
 WATCH_S = 1.0
 """How often the health of the store is looked at."""
-
-
-class ExitCode(IntEnum):
-    """How the process ends; ``docs/broker.md`` lists them."""
-
-    STOPPED = 0
-    FAILED = 1
-    OPTIONS = 2
-    DATA = 3
-    ADDRESS = 4
-    STORE = 5
-
-
-class CannotStart(Exception):
-    """The node did not start; the message says what to do."""
-
-    def __init__(self, exit_code: ExitCode, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +192,10 @@ class Node:
         control = self._options.control
         if self._api is not None and control is not None:
             try:
-                await self._api.start(control.host, control.port)
+                tls = await asyncio.to_thread(control_context, self._options)
+                await self._api.start(control.host, control.port, tls)
+            except OptionError as error:
+                raise CannotStart(ExitCode.OPTIONS, str(error)) from None
             except OSError as error:
                 reason = os.strerror(error.errno) if error.errno else str(error)
                 raise CannotStart(ExitCode.ADDRESS, f"--control {control}: {reason}") from None

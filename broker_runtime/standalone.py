@@ -9,10 +9,10 @@ from pathlib import Path
 
 from broker_runtime import passwords, policy_file
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
+from broker_runtime.certificate_files import CERTIFICATE, control_context, read_certificate
 from broker_runtime.config.option import ListenAddress, OptionError
 from broker_runtime.config.options import Options
 from broker_runtime.contract.configuration import (
-    Certificate,
     CertificatesSection,
     Configuration,
     ConfigurationApplied,
@@ -27,9 +27,6 @@ from broker_runtime.contract.configuration import (
 from broker_runtime.listeners.entrances import prepare
 
 logger = logging.getLogger(__name__)
-
-CERTIFICATE = "default"
-_MAX_PEM_BYTES = 1024 * 1024
 
 FILE_ERRORS = (
     OptionError,
@@ -127,9 +124,8 @@ def certificates(options: Options) -> CertificatesSection:
     """The certificate and its key, as their files are now. Raises ``OptionError``."""
     if options.certificate_file is None or options.key_file is None:
         return CertificatesSection()
-    chain = _text("certificate-file", options.certificate_file)
-    key = _text("key-file", options.key_file)
-    return CertificatesSection(certificates=(Certificate(name=CERTIFICATE, chain=chain, key=key),))
+    certificate = read_certificate("", options.certificate_file, options.key_file)
+    return CertificatesSection(certificates=(certificate,))
 
 
 def _certificate_alone(options: Options) -> Sections:
@@ -148,6 +144,7 @@ def check(options: Options) -> None:
     assert wanted.listeners is not None, "every section is there"
     assert wanted.certificates is not None, "every section is there"
     prepare(wanted.listeners.listeners, wanted.certificates.certificates)
+    control_context(options)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -169,16 +166,3 @@ def _listener(options: Options, listen: ListenAddress) -> Listener:
         path="" if options.websocket_path == "/" else options.websocket_path,
         origins=options.websocket_origins,
     )
-
-
-def _text(option: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_PEM_BYTES + 1)
-        if len(content) > _MAX_PEM_BYTES:
-            raise OptionError(f"--{option} {path}: larger than {_MAX_PEM_BYTES} bytes")
-        return content.decode("ascii")
-    except OSError as error:
-        raise OptionError(f"--{option} {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise OptionError(f"--{option} {path}: not PEM") from None

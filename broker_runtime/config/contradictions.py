@@ -25,8 +25,12 @@ def refuse_contradictions(options: Options) -> None:
                 "--control needs --token-file: the control API is never open to everybody"
             )
         _check_control_address(options.control)
+    elif options.control_certificate_file is not None:
+        raise OptionError("--control-certificate-file is for --control, which is missing")
     elif options.token_file is not None:
         raise OptionError("--token-file is the token of --control, which is missing")
+    if (options.control_certificate_file is None) != (options.control_key_file is None):
+        raise OptionError("--control-certificate-file and --control-key-file go together")
     _check_telemetry(options)
 
 

@@ -45,6 +45,8 @@ class Options:
     node_id: str
     control: Address | None
     token_file: Path | None
+    control_certificate_file: Path | None
+    control_key_file: Path | None
     telemetry: str
     telemetry_token_file: Path | None
     lifeline: bool

@@ -144,6 +144,13 @@ TABLE: tuple[Option, ...] = (
     ),
     Option("token-file", "path", _CONSOLE, "file with the token of the control API"),
     Option(
+        "control-certificate-file",
+        "path",
+        _CONSOLE,
+        "PEM chain: the control API speaks HTTPS; read at start",
+    ),
+    Option("control-key-file", "path", _CONSOLE, "PEM key of that certificate"),
+    Option(
         "telemetry",
         "text",
         _CONSOLE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol, TypeVar
@@ -85,12 +86,13 @@ class ControlApi:
         self._metrics = metrics
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen; raises ``OSError`` when the address is taken."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Listen, with ``tls`` by HTTPS; raises ``OSError`` when the address is taken."""
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port, reuse_address=True).start()
+            site = web.TCPSite(runner, host, port, reuse_address=True, ssl_context=tls)
+            await site.start()
         except OSError:
             await runner.cleanup()
             raise

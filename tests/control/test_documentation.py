@@ -17,7 +17,7 @@ from broker_runtime.contract.configuration import (
 )
 from broker_runtime.contract.queries import QUERIES
 from broker_runtime.control.statuses import STATUS
-from broker_runtime.node import ExitCode
+from broker_runtime.exits import ExitCode
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTROL = (DOCS / "control-api.md").read_text(encoding="utf-8")

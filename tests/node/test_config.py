@@ -144,6 +144,11 @@ def test_a_missing_file_is_named(tmp_path):
         (["--listen", "1883", "--data", "d"], "exactly one of --allow-anonymous"),
         ([*STANDALONE, "--listen", "tls://127.0.0.1:1"], "need --certificate-file and --key-file"),
         ([*STANDALONE, "--certificate-file", "c"], "go together"),
+        ([*MANAGED, "--control-key-file", "k"], "go together"),
+        (
+            [*STANDALONE, "--control-certificate-file", "c", "--control-key-file", "k"],
+            "--control, which is missing",
+        ),
         (
             [*STANDALONE, "--certificate-file", "c", "--key-file", "k"],
             "--certificate-file is for --listen tls://",

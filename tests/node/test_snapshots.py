@@ -16,7 +16,7 @@ import urllib3
 from broker_runtime import snapshots
 from broker_runtime.__main__ import main
 from broker_runtime.data_folder import DataFolder, FolderUnusable
-from broker_runtime.node import ExitCode
+from broker_runtime.exits import ExitCode
 from broker_runtime.storage.local.store import LocalStore
 from tests.node.devices import Device
 from tests.node.process import NodeProcess

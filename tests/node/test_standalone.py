@@ -8,6 +8,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+import urllib3
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.control.fakes import free_port
@@ -182,3 +183,27 @@ def test_check_config_says_what_is_wrong_and_does_not_start(
         (tmp_path / name).write_text(content)
     node.start(options, wait=False)
     assert node.wait() == 0
+
+
+def test_the_control_api_speaks_https_where_it_has_a_certificate(node, tmp_path, certificate):
+    options = [part.replace("--", "--control-") for part in tls_options(tmp_path)]
+
+    node.start([*node.standalone, *options], wait=False)
+    node.wait_for_line("node_started")
+    context = ssl.create_default_context(cadata=certificate.chain)
+    with urllib3.PoolManager(ssl_context=context, retries=False) as http:
+        answer = http.request("GET", f"https://127.0.0.1:{node.control_port}/v1/ready", timeout=5)
+
+    assert answer.status == 200
+    assert node.status("/v1/ready") in (0, 400)
+
+
+def test_a_control_certificate_that_cannot_be_used_is_named(node, tmp_path, certificate):
+    (tmp_path / "key.pem").write_text(make("other").key)
+    options = [part.replace("--", "--control-") for part in tls_options(tmp_path)]
+
+    node.start([*node.standalone, *options], wait=False)
+
+    assert node.wait() == 2
+    assert "--control-certificate-file" in node.log
+    assert "key values mismatch" in node.log

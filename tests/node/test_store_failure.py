@@ -6,7 +6,8 @@ import asyncio
 
 from broker_runtime import node as node_module
 from broker_runtime.config.options import parse
-from broker_runtime.node import ExitCode, Node, Secrets
+from broker_runtime.exits import ExitCode
+from broker_runtime.node import Node, Secrets
 from broker_runtime.storage.base import StorageError, StoreHealth
 from broker_runtime.storage.memory import MemoryStore
 from tests.control.fakes import free_port
