@@ -3,7 +3,7 @@ RUN := python3 run.py
 NODE_DATA ?= .signalbox/standalone
 NODE_LISTEN ?= 127.0.0.1:1883
 
-.PHONY: help setup run node test check fix cover bench soak lock conformance catalogue
+.PHONY: help setup run node kill test check fix cover bench soak lock conformance catalogue
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 setup: ## install what running needs into .venv
@@ -13,6 +13,9 @@ run: ## start everything
 node: setup ## start one broker alone, without a console: anonymous clients on NODE_LISTEN
 	mkdir -p $(NODE_DATA)
 	.venv/bin/python -m broker_runtime --listen $(NODE_LISTEN) --allow-anonymous --data $(NODE_DATA)
+kill: ## kill a node 400 times under load, longer than the tests do (SIGNALBOX_KILL_SEED to repeat)
+	$(RUN) setup tests
+	SIGNALBOX_KILL_ROUNDS=$${SIGNALBOX_KILL_ROUNDS:-100} .venv/bin/pytest tests/kill -n2 -p no:cacheprovider
 test: ## run every test, those in the browser too
 	$(RUN) test
 check: ## format, lint, types, imports, sizes, migrations, translations, locks

@@ -37,6 +37,7 @@ class Device:
         self.received: queue.Queue[str] = queue.Queue()
         self.reasons: queue.Queue[Any] = queue.Queue()
         self._answered = threading.Event()
+        self._ended = threading.Event()
         self.is_accepted = False
         self.session_present = False
         legacy: dict[str, Any] = {} if version == 5 else {"clean_session": clean}
@@ -93,7 +94,8 @@ class Device:
         if sent.rc != paho.MQTT_ERR_SUCCESS:
             return False
         while not sent.is_published():
-            if not self._client.is_connected():
+            # A DISCONNECT of the node leaves paho "connected" although its loop has ended.
+            if self._ended.is_set() or not self._client.is_connected():
                 return sent.is_published()
             sent.wait_for_publish(0.05)
         return True
@@ -113,3 +115,4 @@ class Device:
 
     def _on_disconnect(self, _client, _userdata, _flags, reason, _properties) -> None:
         self.reasons.put(reason)
+        self._ended.set()

@@ -45,6 +45,8 @@ class NodeProcess:
         self.token_file.write_text(TOKEN + "\n")
         self.token_file.chmod(0o600)
         self.gateway = NodeGateway("127.0.0.1", self.control_port, TOKEN)
+        self.launcher = [sys.executable]
+        """What runs ``-m broker_runtime``; more than Python where the node lives elsewhere."""
         self.process: subprocess.Popen[bytes] | None = None
         self._lines: list[str] = []
         self._reader: threading.Thread | None = None
@@ -76,7 +78,7 @@ class NodeProcess:
     def start(self, options: Sequence[str], *, wait: bool = True) -> None:
         """Start it; by default return when its control API answers."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "broker_runtime", *options],
+            [*self.launcher, "-m", "broker_runtime", *options],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
