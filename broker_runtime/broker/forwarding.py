@@ -23,7 +23,7 @@ def forward(  # noqa: C901, PLR0915
 ) -> int:
     """Pass on the QoS 0 PUBLISHes that begin at ``position``, as far as they are the usual case.
 
-    The usual case: not retained, a topic that is known, no topic alias, no expiry. One function,
+    The usual case: not retained, no topic alias, no expiry. One function,
     and no object but the record for the journal, for a whole run.
 
     Returns:
@@ -51,14 +51,20 @@ def forward(  # noqa: C901, PLR0915
         name_end = body + 2 + (buffer[body] << 8 | buffer[body + 1])
         if name_end > end:
             break
-        entry = cache.get(buffer[body + 2 : name_end])
-        if entry is None or entry.route.version != routes.version or not entry.mask & 1:
-            break
         payload_start = name_end
         if level == 5:
             payload_start = plain.end_of(buffer, name_end, end)
             if not payload_start:
                 break
+        raw_topic = buffer[body + 2 : name_end]
+        entry = cache.get(raw_topic)
+        if entry is None or entry.route.version != routes.version:
+            found = core.planner.entry(session, raw_topic)
+            if isinstance(found, Violation):
+                break  # an alias, or a wrong topic: the long way knows
+            entry, cache = found, session.cache
+        if not entry.mask & 1:
+            break
         plan = entry.plan
         reach = plan.whole
         sessions = reach.sessions
