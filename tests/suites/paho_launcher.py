@@ -44,7 +44,7 @@ def main(suite: Path, port: str, results: Path) -> None:
     ended: list[unittest.TestProgram] = []
     unittest.main = lambda: ended.append(program(exit=False))  # type: ignore[assignment,misc]
     sys.path.insert(0, str(suite.parent))
-    sys.argv = [suite.name, "-h", "127.0.0.1", "-p", port]
+    sys.argv = [suite.name, "-p", port]  # its host is localhost; its own -h shows the help
     runpy.run_path(str(suite), run_name="__main__")
     told = ended[0].result
     assert isinstance(told, Results), "the runner makes Results"
