@@ -30,6 +30,11 @@ cover: ## which lines no test reaches (not those in the browser)
 bench: ## measure against Mosquitto and amqtt: medians of 5, about an hour
 	$(RUN) setup tests
 	.venv/bin/python -m tests.bench --brokers mosquitto,amqtt,asyncio,uvloop,compiled --json .signalbox/bench/last.json
+fuzz: ## search for bytes that break the decoder or a session: SECONDS for each
+	$(RUN) setup tests
+	.venv/bin/uv pip install --quiet --python .venv/bin/python atheris
+	.venv/bin/python -m tests.fuzz decoder --seconds $(or $(SECONDS),300)
+	.venv/bin/python -m tests.fuzz session --seconds $(or $(SECONDS),300)
 conformance: ## run suites that others wrote against the broker (fetches them; MIRROR=DIR of clones)
 	$(RUN) setup tests
 	.venv/bin/python -m tests.suites $(if $(MIRROR),--mirror $(MIRROR))

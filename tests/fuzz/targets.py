@@ -91,8 +91,10 @@ class _Play:
 
     async def run(self) -> None:
         await self._stage.start()
-        deeds = (self._send, self._send, self._send, self._packet)
-        deeds += (self._connect, self._vanish, self._wait, self._crash)
+        deeds = (
+            *(self._send, self._send, self._send, self._packet),
+            *(self._connect, self._vanish, self._wait, self._crash),
+        )
         while self._at < len(self._script):
             choice = self._byte()
             await deeds[choice % 8](choice // 8 % PEERS)
