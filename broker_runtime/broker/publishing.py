@@ -130,7 +130,8 @@ class Publishing:
                 return found
             split = found
             if split.topic_alias:
-                resolved = link.aliases.resolve(split.topic_alias, topic)
+                longest = self._core.settings.max_topic_bytes
+                resolved = link.aliases.resolve(split.topic_alias, topic, longest=longest)
                 if isinstance(resolved, Violation):
                     return resolved
                 topic = resolved

@@ -13,7 +13,7 @@ S = TypeVar("S", bound=Hashable)
 Strategy = Literal["round_robin", "random", "hash", "hash_publisher"]
 """``random`` and ``hash`` (of the topic) are the SDK's RANDOM and HASH_PARTITION."""
 
-MAX_PLACES: Final = 1_024
+MAX_PLACES: Final = 256
 """Hashed topics or publishers that a group remembers the member of."""
 
 _WORD: Final = 2**64 - 1

@@ -26,12 +26,20 @@ class TopicAliases:
         self._maximum = maximum
         self._topics: dict[int, bytes] = {}
 
-    def resolve(self, alias: int, topic: bytes) -> bytes | Violation:
-        """The topic meant: sets the alias when a topic comes with it [MQTT-3.3.2-8] (P20)."""
+    def resolve(self, alias: int, topic: bytes, *, longest: int) -> bytes | Violation:
+        """The topic meant: sets the alias when a topic comes with it [MQTT-3.3.2-8] (P20).
+
+        Args:
+            longest: a topic of more bytes will be refused, and is not remembered either: aliases
+                must not be a way to fill the memory.
+        """
         if not 1 <= alias <= self._maximum:
             return _OUT_OF_RANGE
         if topic:
-            self._topics[alias] = topic
+            if len(topic) <= longest:
+                self._topics[alias] = topic
+            else:
+                self._topics.pop(alias, None)
             return topic
         return self._topics.get(alias) or _UNKNOWN
 

@@ -83,15 +83,23 @@ def test_answers_leave_in_the_order_of_their_places():
 
 def test_aliases_are_set_replaced_and_bounded():
     aliases = TopicAliases(2)
-    assert aliases.resolve(1, b"a") == b"a"
-    assert aliases.resolve(1, b"") == b"a"
-    assert aliases.resolve(1, b"b") == b"b"
-    assert aliases.resolve(1, b"") == b"b"
+    assert aliases.resolve(1, b"a", longest=9) == b"a"
+    assert aliases.resolve(1, b"", longest=9) == b"a"
+    assert aliases.resolve(1, b"b", longest=9) == b"b"
+    assert aliases.resolve(1, b"", longest=9) == b"b"
     for alias, reason in (
         (0, ReasonCode.TOPIC_ALIAS_INVALID),
         (3, ReasonCode.TOPIC_ALIAS_INVALID),
         (2, ReasonCode.PROTOCOL_ERROR),
     ):
-        refused = aliases.resolve(alias, b"")
+        refused = aliases.resolve(alias, b"", longest=9)
         assert isinstance(refused, Violation)
         assert refused.reason is reason
+
+
+def test_an_alias_for_too_long_a_topic_is_not_kept():
+    """Alias abuse: 65,535 bytes for each alias of each connection would fill the memory."""
+    aliases = TopicAliases(2)
+    assert aliases.resolve(1, b"a", longest=9) == b"a"
+    assert aliases.resolve(1, b"a" * 10, longest=9) == b"a" * 10
+    assert isinstance(aliases.resolve(1, b"", longest=9), Violation)
