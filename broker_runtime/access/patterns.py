@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final
+
+from broker_runtime.access.automaton import Automaton, Token, Wildcard
 
 VARIABLES: Final = frozenset(
     {"Username", "ClientId"}
@@ -41,15 +42,6 @@ class PatternInvalid(ValueError):
     """The text is not a pattern; the message says what is wrong with it."""
 
 
-class Wildcard(Enum):
-    """What is not literal in a pattern."""
-
-    ONE = "?"
-    MANY = "*"
-    LEVEL = "+"
-    REST = "#"
-
-
 class Variable:
     """A variable in a template."""
 
@@ -57,10 +49,6 @@ class Variable:
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-
-Token = str | Wildcard
-"""A literal is a ``str``."""
 
 
 _BEYOND_A_LEVEL: Final = re.compile("[/+#\0]")
@@ -97,7 +85,16 @@ class Template:
         PatternInvalid: it is malformed.
     """
 
-    __slots__ = ("_bound", "_fixed", "_parts", "_tokens", "first_level", "text", "variables")
+    __slots__ = (
+        "_bound",
+        "_fixed",
+        "_parts",
+        "_tokens",
+        "first_level",
+        "needle",
+        "text",
+        "variables",
+    )
 
     def __init__(self, text: str, *, in_topic: bool) -> None:
         if len(text) > MAX_PATTERN_CHARACTERS:
@@ -110,6 +107,10 @@ class Template:
         self._parts = _level_parts(self._tokens) if is_filter else None
         self.first_level = self._literal_first_level()
         """The first level of every topic that it matches; None when there is more than one."""
+        self.needle = self._longest_literal()
+        """A text that every topic it matches holds, and so every filter whose topics it all
+        matches: 2026-11-20: 0.05 us to see that it is not there, 5 us by the automaton.
+        """
         self._bound: dict[tuple[str, ...], Pattern] = {}
         self._fixed = self._filled((), NOBODY) if not self.variables else None
 
@@ -119,6 +120,13 @@ class Template:
             return None
         level, slash, _ = first.partition("/")
         return level if slash or len(self._tokens) == 1 else None
+
+    def _longest_literal(self) -> str:
+        texts = [token if isinstance(token, str) else "" for token in self._tokens]
+        if self._tokens and self._tokens[-1] is Wildcard.REST:
+            # "a/#" matches "a" as well [MQTT-4.7.1-1], so the slash before "#" need not be there.
+            texts = [*texts[:-2], *[text.removesuffix("/") for text in texts[-2:]]]
+        return max(texts, key=len, default="")
 
     def matches(self, topic: str, levels: list[str], identity: Identity) -> bool:
         """Whether a topic name, ``levels`` when split, is meant when this client asks."""
@@ -167,7 +175,7 @@ class Pattern:
     def __init__(self, tokens: tuple[Token, ...], *, is_filter: bool) -> None:
         self._wild_start = bool(tokens) and isinstance(tokens[0], Wildcard)
         self._tokens = tokens
-        self._machine: _Machine | None = None
+        self._machine: Automaton | None = None
         text = "".join([t if isinstance(t, str) else t.value for t in tokens])
         self._levels = text.split("/") if is_filter and text else None
 
@@ -195,9 +203,9 @@ class Pattern:
             return _filter_inside(self._levels, topic_filter.split("/"))
         return self._automaton().contains(topic_filter)
 
-    def _automaton(self) -> _Machine:
+    def _automaton(self) -> Automaton:
         if self._machine is None:
-            self._machine = _Machine(self._tokens)
+            self._machine = Automaton(self._tokens)
         return self._machine
 
 
@@ -279,74 +287,6 @@ def _filter_inside(wanted: list[str], inner: list[str]) -> bool:
         if level == "#" or (want not in ("+", level)):
             return False
     return len(inner) == len(wanted)
-
-
-class _Machine:
-    """A nondeterministic automaton; bit ``i`` of the state: the first ``i`` items are matched."""
-
-    __slots__ = ("_accept", "_final", "_level", "_literal", "_loops", "_many", "_one", "_start")
-
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        items: list[Token] = []
-        self._accept = 0
-        for token in tokens:
-            if token is Wildcard.REST:
-                if items:
-                    self._accept |= 1 << (len(items) - 1)  # the parent level, before its slash
-                items.append(Wildcard.MANY)
-            elif isinstance(token, Wildcard):
-                items.append(token)
-            else:
-                items.extend(token)
-        self._literal: dict[str, int] = {}
-        masks = dict.fromkeys(Wildcard, 0)
-        for place, item in enumerate(items):
-            if isinstance(item, Wildcard):
-                masks[item] |= 1 << place
-            else:
-                self._literal[item] = self._literal.get(item, 0) | 1 << place
-        self._one = masks[Wildcard.ONE]
-        self._many = masks[Wildcard.MANY]
-        self._level = masks[Wildcard.LEVEL]
-        self._loops = self._many | self._level
-        self._final = 1 << len(items)
-        self._accept |= self._final
-        self._start = self._closed(1)
-
-    def _closed(self, state: int) -> int:
-        # One step is enough: two wildcards that may be empty never stand side by side (see _merged
-        # and _parse).
-        return state | (state & self._loops) << 1
-
-    def _step(self, state: int, character: str) -> int:
-        moved = (state & (self._literal.get(character, 0) | self._one)) << 1
-        return self._closed(moved | state & (self._many if character == "/" else self._loops))
-
-    def accepts(self, text: str) -> bool:
-        state = self._start
-        for character in text:
-            state = self._step(state, character)
-            if not state:
-                return False
-        return bool(state & self._accept)
-
-    def contains(self, topic_filter: str) -> bool:
-        levels = topic_filter.split("/")
-        open_ended = levels[-1] == "#"
-        if open_ended:
-            levels = levels[:-1] or ["+"]  # "#" and "+/#" match the same topics
-        state = self._start
-        for place, level in enumerate(levels):
-            if place:
-                state = self._step(state, "/")
-            if level == "+":
-                state = self._closed(state & self._loops)
-            else:
-                for character in level:
-                    state = self._step(state, character)
-        if not state & self._accept:
-            return False
-        return not open_ended or bool(self._step(state, "/") & self._many & self._final >> 1)
 
 
 def _parse(text: str, in_topic: bool) -> tuple[Token | Variable, ...]:

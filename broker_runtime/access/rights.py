@@ -73,20 +73,26 @@ class Rule:
             for template in self.templates
         )
 
-    def speaks_of(self, topic: str, levels: list[str], identity: Identity) -> bool:
+    def speaks_of(self, topic: str, levels: list[str], asker: Rights) -> bool:
         """Whether a topic name, ``levels`` when split, is meant."""
         if self.any_topic:
             return not self._leaves_out(topic)
         for template in self.templates:
+            if template.needle not in topic:
+                continue
+            identity = asker.identity()
             if self._reaches(template, identity) and template.matches(topic, levels, identity):
                 return True
         return False
 
-    def covers(self, topic_filter: str, identity: Identity) -> bool:
+    def covers(self, topic_filter: str, asker: Rights) -> bool:
         """Whether every topic of the filter is meant."""
         if self.any_topic:
             return not self._leaves_out(topic_filter)
         for template in self.templates:
+            if template.needle not in topic_filter:
+                continue
+            identity = asker.identity()
             if self._reaches(template, identity) and template.contains(topic_filter, identity):
                 return True
         return False
@@ -207,8 +213,9 @@ class Rights:
         """Whether the rules say different things to different clients."""
         return self._book.varies
 
-    def _identity(self) -> Identity:
-        """Made when it is asked for, so that an idle client does not hold it."""
+    def identity(self) -> Identity:
+        """The client's values. Made when they are asked for, so that an idle client does not hold
+        them."""
         if not self._book.varies:
             return NOBODY
         return Identity(
@@ -226,10 +233,10 @@ class Rights:
         ``combination``.
         """
         allowed, open_pairs = 0, ALL_COMBINATIONS
-        identity, levels = self._identity(), topic.split("/")
+        levels = topic.split("/")
         for rule in self._book.publish_under(levels[0]):
             spoken = rule.mask & open_pairs
-            if spoken and rule.speaks_of(topic, levels, identity):
+            if spoken and rule.speaks_of(topic, levels, self):
                 allowed |= spoken if rule.allow else 0
                 open_pairs &= ~spoken
                 if not open_pairs:
@@ -238,9 +245,9 @@ class Rights:
 
     def refuses_publish(self, topic: str, *, qos: int, retain: bool) -> str | None:
         """Why the client may not publish so; None when it may."""
-        bit, identity, levels = combination(qos, retain), self._identity(), topic.split("/")
+        bit, levels = combination(qos, retain), topic.split("/")
         for rule in self._book.publish_under(levels[0]):
-            if rule.mask & bit and rule.speaks_of(topic, levels, identity):
+            if rule.mask & bit and rule.speaks_of(topic, levels, self):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to publish here"
 
@@ -254,9 +261,9 @@ class Rights:
             topic_filter: the inner filter of a shared subscription (SECURITY Z6).
             qos: the QoS asked for. Retain conditions do not speak of subscriptions.
         """
-        pairs, identity = _pairs_of(qos), self._identity()
+        pairs = _pairs_of(qos)
         for rule in self._book.subscribe:
-            if rule.mask & pairs and rule.covers(topic_filter, identity):
+            if rule.mask & pairs and rule.covers(topic_filter, self):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows all topics of this filter"
 
@@ -264,9 +271,9 @@ class Rights:
         """Why a message of this topic may not be delivered on a subscription of this QoS; None
         when it may.
         """
-        pairs, identity, levels = _pairs_of(qos), self._identity(), topic.split("/")
+        pairs, levels = _pairs_of(qos), topic.split("/")
         for rule in self._book.subscribe_under(levels[0]):
-            if rule.mask & pairs and rule.speaks_of(topic, levels, identity):
+            if rule.mask & pairs and rule.speaks_of(topic, levels, self):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to receive this topic"
 

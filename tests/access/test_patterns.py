@@ -56,6 +56,20 @@ def test_a_pattern_matches_what_the_slow_evaluator_matches(text, topic):
 
 
 @settings(deadline=None)
+@given(PATTERNS, TOPICS, FILTERS.filter(bool))
+def test_what_matches_holds_the_needle_and_so_does_a_filter_inside(text, topic, topic_filter):
+    needle = Template(text, in_topic=True).needle
+    assert needle in topic or not pattern(text).matches(topic)
+    assert needle in topic_filter or not pattern(text).contains(topic_filter)
+
+
+def test_the_needle_is_the_longest_text_without_the_slash_that_may_be_missing():
+    needles = {"a/#": "a", "+/closed-1/*": "/closed-1/", "ab/${ClientId}/c": "ab/", "#": ""}
+    for text, needle in {**needles, "+/#": "", "${ClientId}/abc/#": "/abc"}.items():
+        assert Template(text, in_topic=True).needle == needle
+
+
+@settings(deadline=None)
 @given(PATTERNS, FILTERS.filter(bool), TOPICS)
 def test_containment_is_sound__Z4(text, topic_filter, topic):
     if pattern(text).contains(topic_filter) and topics.matches(topic_filter, topic):
