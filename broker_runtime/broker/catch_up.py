@@ -86,6 +86,8 @@ class CatchUp:
             # Everything committed before the read was seen, or is not kept any more.
             progress.position = max(progress.position, target)
             self._missing(session)
+            if session.held_back:
+                return False  # it stays behind until all that was in flight is sent again
             if session.missed_seq <= progress.position:
                 session.behind = False
                 session.queued_messages = session.queued_bytes = 0

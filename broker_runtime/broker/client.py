@@ -50,6 +50,7 @@ _NOTHING_RESUMED: Final[dict[int, list[int]]] = {}
 _NO_ACTIONS: Final[list[Callable[[], None]]] = []
 _NOTHING_SHARED: Final[list[int]] = []
 _NO_IDS: Final[set[int]] = set()
+_NONE_HELD: Final[deque[int]] = deque()
 _NO_TOPICS: Final[dict[bytes, Entry]] = {}
 _NOT_ASKED: Final[dict[tuple[str, int], bool]] = {}
 """Stand in every session for what it does not have yet: there may be very many that do nothing.
@@ -87,6 +88,7 @@ class Session:
         "epoch",
         "expiry_s",
         "expiry_timer",
+        "held_back",
         "host",
         "identity",
         "keep_alive_s",
@@ -149,6 +151,9 @@ class Session:
         """What passed by while the client was away or slow, and is still in the log for it."""
         self.shrinking = False
         """Whether the oldest of it is being dropped."""
+        self.held_back = _NONE_HELD
+        """Packet ids of messages in flight that the client, back with a smaller Receive Maximum,
+        was not sent again yet, in order."""
         self.resumed = _NOTHING_RESUMED
         """Message number → packet ids of what was in flight and is still to be found in the log."""
         self.resumed_shared = _NOTHING_SHARED
@@ -211,6 +216,16 @@ class Session:
     def retained_are_sent(self) -> None:
         """Nothing is requested any more."""
         self.retained_requests, self.retained_done = _NO_REQUESTS, _NO_IDS
+
+    def hold_back(self, packet_id: int) -> None:
+        """A message in flight has to wait before it is sent again."""
+        if self.held_back is _NONE_HELD:
+            self.held_back = deque()
+        self.held_back.append(packet_id)
+
+    def forget_held_back(self) -> None:
+        """Another connection: all in flight is to be sent again."""
+        self.held_back = _NONE_HELD
 
     def remember_topic(self, raw_topic: bytes, entry: Entry) -> None:
         """What publishing to a topic means; a hostile client must not fill the memory with

@@ -249,6 +249,27 @@ class Sending:
     ) -> None:
         """Send again what was in flight when the connection was lost [MQTT-4.4.0-1].
         [MQTT-4.3.3-7]"""
+        if session.window.room() < 0:
+            session.hold_back(packet_id)
+            self._send_held_back(session, link)
+        else:
+            self._send_again(session, link, packet_id, outgoing)
+
+    def _send_held_back(self, session: Session, link: Connection) -> None:
+        """A client that came back with a smaller Receive Maximum than what was in flight gets no
+        more than that at a time, in order and with the packet ids of before.
+        [MQTT-3.3.4-9] [MQTT-4.4.0-1] [MQTT-4.6.0-1]"""
+        window, held_back = session.window, session.held_back
+        not_found = sum([len(packet_ids) for packet_ids in session.resumed.values()])
+        for packet_id in [i for i in held_back if i not in window.inflight]:
+            held_back.remove(packet_id)
+        while held_back and window.unacknowledged() - len(held_back) - not_found < window.quota:
+            packet_id = held_back.popleft()
+            self._send_again(session, link, packet_id, window.inflight[packet_id])
+
+    def _send_again(
+        self, session: Session, link: Connection, packet_id: int, outgoing: Outgoing
+    ) -> None:
         message = outgoing.message
         assert message is not None, "only messages that were found again are sent again"
         outgoing.dup = packet_id not in session.unsent
@@ -273,6 +294,8 @@ class Sending:
         link = session.link
         if link is None:
             return
+        if session.held_back:
+            self._send_held_back(session, link)
         window = session.window
         while window.pending and window.has_room() and link.has_space():
             outgoing = window.next_waiting()

@@ -143,7 +143,7 @@ class Sessions:
         session.catching_up = False
         progress.position = progress.cursor
         session.resumed = {}
-        self._fit_window(session)
+        session.forget_held_back()
         sending.release_again(session, link)
         self._find_retained(session)
         for packet_id, outgoing in list(window.inflight.items()):
@@ -156,20 +156,6 @@ class Sessions:
             session.missed_seq = max(session.missed_seq, self._core.committed_seq)
         self._core.shared.resume(session, link)
         sending.pump(session)
-
-    def _fit_window(self, session: Session) -> None:
-        """A client that came back with a smaller Receive Maximum gets no more than that in flight
-        [MQTT-3.3.4-9]: the newest QoS 1 messages of the log go back to it."""
-        window = session.window
-        surplus = len(window.inflight) + len(window.released) - window.quota
-        for packet_id, outgoing in reversed(list(window.inflight.items())):
-            if surplus <= 0:
-                return
-            if outgoing.qos == 1 and not outgoing.pinned and not outgoing.shared:
-                del window.inflight[packet_id]
-                session.progress.owe(outgoing.seq)
-                session.doubtful_seq = max(session.doubtful_seq, outgoing.seq)
-                surplus -= 1
 
     def _find_retained(self, session: Session) -> None:
         """Retained messages in flight before a restart: one that still stands is sent again, any

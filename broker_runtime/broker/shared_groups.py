@@ -372,6 +372,7 @@ class SharedGroups:
             if outgoing is not None and outgoing.message is None:
                 self._send_again(session, link, packet_id, outgoing, found.get(outgoing.seq))
         session.resumed_shared = []
+        self._core.sending.pump(session)
         self._serve_groups_of(session)
         self._core.plan_flush()
 

@@ -333,13 +333,24 @@ async def test_an_unreadable_log_closes_the_client_that_needs_it(held):
 
 
 async def test_a_smaller_receive_maximum_is_respected_at_the_return(stage):
+    """[MQTT-3.3.4-9] [MQTT-4.4.0-1]"""
     anna = await durable(stage)
     ben = await stage.client("ben")
     for number in range(10):
         await ben.publish("a/x", b"%d" % number, 1)
-    assert len(anna.take(p.Publish)) == 10
+    before = {m.payload: m.packet_id for m in anna.take(p.Publish)}
+    assert len(before) == 10
     await anna.vanish()
+    await ben.publish("a/x", b"new", 1)
     properties = p.Properties(receive_maximum=3, session_expiry_s=60)
     anna = await stage.client("anna", version=5, clean=False, properties=properties)
-    assert len(anna.transport.received) == 3
-    assert [payload for _, payload, _ in await anna.receive()] == [b"%d" % n for n in range(10)]
+    again: list[p.Publish] = []
+    while batch := anna.take(p.Publish):
+        again += batch
+        assert len(batch) <= 3
+        for message in batch:
+            await anna.send(p.Ack(p.PUBACK, message.packet_id))
+    assert [m.payload for m in again] == [*(b"%d" % n for n in range(10)), b"new"]
+    assert [m.dup for m in again] == [True] * 10 + [False]
+    sent_again = {m.payload: m.packet_id for m in again[:10]}
+    assert sent_again == before, "the packet ids are those of before [MQTT-4.4.0-1]"
