@@ -170,7 +170,7 @@ def release(
     if run is None:
         return position
     if run.entry.route.version != core.routes.version:
-        _keep_apart(session, link, run)
+        keep_apart(session, link, run)
         return position
     count = in_order(buffer, position, PUBRELS, first_id, run.after_id - first_id)
     if count < run.count:
@@ -194,7 +194,8 @@ def _cut_out(session: Session, run: Run, start: int, count: int) -> Run:
     return middle
 
 
-def _keep_apart(session: Session, link: Connection, run: Run) -> None:
+def keep_apart(session: Session, link: Connection, run: Run) -> None:
+    """From now on keep the messages of a run one by one."""
     received = session.received
     received.take_run(run.first_id, run.after_id, run.kept_bytes)
     for packet_id, message in enumerate(messages_of(run.record(session, link, 0)), run.first_id):

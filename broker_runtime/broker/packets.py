@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from broker_runtime.broker import exchange
 from broker_runtime.codec.decoder import decode
 from broker_runtime.codec.encoder import PINGRESP as PINGRESP_BYTES
 from broker_runtime.codec.encoder import encode_ack
@@ -102,6 +103,9 @@ def _ack(core: Core, link: Connection, packet: Ack) -> None:
     elif packet.packet_type == PUBREC:
         _pubrec(core, link, packet.packet_id, packet.reason)
     elif packet.packet_type == PUBREL:
+        run = link.owner.received.runs.get(packet.packet_id)
+        if run is not None:  # a PUBREL with a reason is not for the hot path: its message is
+            exchange.keep_apart(link.owner, link, run)
         core.publishing.release(link, packet.packet_id)
     else:
         _pubcomp(core, link, packet.packet_id)

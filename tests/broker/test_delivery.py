@@ -55,3 +55,27 @@ async def test_packets_cut_anywhere_arrive_whole(stage):
     for byte in data:
         await ben.raw(bytes((byte,)))
     assert [len(payload) for _, payload, _ in anna.messages()] == [1, 200, 0]
+
+
+@pytest.mark.parametrize("tail", ["", "00", "0000", "00051f00026869", "92", "9200"])
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_pubrel_with_a_reason_publishes_what_the_hot_path_kept(stage, tail, count):
+    """As mqtt.js sends it: the message was answered with PUBCOMP and lost."""
+    anna = await stage.client("anna")
+    await anna.subscribe("a", 2)
+    ben = await stage.client("ben", version=5)
+    await ben.publish("a", b"first", 1)
+    publishes = [
+        p.Publish(topic="a", payload=b"%d" % n, qos=2, packet_id=7 + n) for n in range(count)
+    ]
+    await ben.send(*publishes)
+    anna.take()
+    ben.take()
+
+    for n in reversed(range(count)):
+        packet = bytes([0, 7 + n]) + bytes.fromhex(tail)
+        await ben.raw(bytes([0x62, len(packet)]) + packet)
+
+    expected = [b"%d" % n for n in reversed(range(count))]
+    assert [m.payload for m in anna.take(p.Publish)] == expected
+    assert [(a.packet_type, a.reason) for a in ben.take(p.Ack)] == [(p.PUBCOMP, 0)] * count
