@@ -3,8 +3,8 @@ that a turn of the loop brought, and one callback per commit that delivers and a
 
 Longer functions than the house rule allows, as in ``hot_path``: every call per message costs.
 2026-11-20, Python 3.11, one to one, 64 B, window 100, persistent session, process CPU of broker and
-writer thread without sockets and indexer, on a shared core: 7.8 us a message here, 20.0 through
-``publishing``.
+writer thread without sockets and indexer, on a shared core: 8.8 us a message here, 20.0 through
+``publishing``; with sockets and indexer 2.4 times Mosquitto's messages per CPU second.
 """
 
 from __future__ import annotations

@@ -108,15 +108,37 @@ async def test_f03_a_passing_fault_of_any_statement_heals_alone(make_store, stat
     await store.close()
 
 
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_READONLY"])
+async def test_f03_a_passing_fault_of_a_block_alone_heals_alone(make_store, name):
+    class Disk(FaultyConnection):
+        pass
+
+    store = make_store(Disk)
+    await store.open()
+    Disk.statement, Disk.error = "INSERT INTO log", name
+    assert isinstance(await outcome(store.append, message(FIRST_SEQ)), Unavailable)
+    Disk.statement = ""
+    await healed(store)
+    await keep(store.append, message(FIRST_SEQ))
+    await store.close()
+
+
 @pytest.mark.parametrize("name", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE", "SQLITE_CORRUPT"])
-async def test_f04_after_a_failed_commit_nothing_is_acknowledged_any_more(make_store, name):
+@pytest.mark.parametrize("statement", ["COMMIT", "INSERT INTO log"])
+async def test_f04_after_a_failed_commit_nothing_is_acknowledged_any_more(
+    make_store, statement, name
+):
+    """A block alone is committed by its INSERT, anything else by a COMMIT."""
+
     class Disk(FaultyConnection):
         pass
 
     store = make_store(Disk)
     await store.open()
     await keep(store.append, message(FIRST_SEQ))
-    Disk.statement, Disk.error = "COMMIT", name
+    Disk.statement, Disk.error = statement, name
+    if statement == "COMMIT":
+        store.retain(message(), None)
     assert isinstance(await outcome(store.append, message(FIRST_SEQ + 1)), Unavailable)
     Disk.statement = ""
     assert isinstance(await outcome(store.append, message(FIRST_SEQ + 2)), Unavailable)
@@ -223,7 +245,7 @@ async def test_f04_a_rollback_that_fails_is_final(make_store):
     store = make_store(Disk)
     await store.open()
     Disk.statement, Disk.error = "COMMIT", "SQLITE_FULL"
-    assert isinstance(await outcome(store.append, message()), Unavailable)
+    assert isinstance(await outcome(store.save_session, session()), Unavailable)
     assert store.health()[0] is StoreHealth.FAILED
     Disk.statement = ""
     await store.close()

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from broker_runtime.storage.base import Done, StorageError, StoreHealth, Unavailable
 from broker_runtime.storage.local.blocks import LogTail, trim_some
 from broker_runtime.storage.local.faults import Fault, fault_of, reason_of
-from broker_runtime.storage.local.writes import Outcome, Trim, Write, apply_all
+from broker_runtime.storage.local.writes import Append, Outcome, Trim, Write, apply_all
 
 logger = logging.getLogger(__name__)
 
@@ -131,12 +131,22 @@ class Writer:
             outcomes = self._transaction(batch)
         except Exception as error:
             return self._after_failure(batch, error)
-        self._writes_since_checkpoint += len(batch)
+        self._writes_since_checkpoint += sum(
+            len(write.messages) if isinstance(write, Append) else 1 for write in batch
+        )
         self._commits_since_checkpoint += 1
         self._report(StoreHealth.OK, "")
         return outcomes
 
     def _transaction(self, batch: Sequence[Write]) -> list[Outcome]:
+        if not self._trim_to and len(batch) == 1 and isinstance(batch[0], Append):
+            refused = self._tail.add(batch[0].messages)
+            if refused is not None:
+                return [refused]
+            self._committing = True
+            if self._tail.write_alone(self._connection):
+                return [None]
+            self._tail.undone()
         self._committing = False
         self._connection.execute("BEGIN IMMEDIATE")
         outcomes = apply_all(self._connection, batch, self._tail)
