@@ -159,12 +159,11 @@ class CatchUp:
         """What was in flight and is not in the log any more has expired (F10)."""
         resumed, session.resumed = session.resumed, {}
         self._forget_owed(session)
-        for seq, packet_ids in resumed.items():
+        for packet_ids in resumed.values():
             for packet_id in packet_ids:
                 outgoing = session.window.inflight.get(packet_id)
                 if outgoing is not None and outgoing.message is None:
-                    del session.window.inflight[packet_id]
-                    self._core.sending.drop(seq, session, outgoing.qos, "expired")
+                    self._core.sending.abandon(session, packet_id, outgoing, "expired")
 
     def _forget_owed(self, session: Session) -> None:
         """What was to be offered anew, does not wait, and is not in the log: it has expired."""

@@ -273,15 +273,29 @@ class Sending:
         message = outgoing.message
         assert message is not None, "only messages that were found again are sent again"
         outgoing.dup = packet_id not in session.unsent
-        session.unsent.discard(packet_id)
         fresh = self._encoded_now(message, link.level, outgoing)
-        session.window.inflight[packet_id] = fresh
         if fresh.size_bytes > link.max_packet_bytes:
-            del session.window.inflight[packet_id]
-            self._give_up(session, outgoing, "too_large")
+            self.abandon(session, packet_id, outgoing, "too_large")
             return
+        session.unsent.discard(packet_id)
+        session.window.inflight[packet_id] = fresh
         self.transmit(link, packet_id, fresh)
         self.step(outgoing.seq, session, "PUBLISH", outgoing.qos, "sent_again")
+
+    def abandon(self, session: Session, packet_id: int, outgoing: Outgoing, reason: str) -> None:
+        """What was in flight and cannot be sent again.
+
+        A client may have a QoS 2 message and only its PUBREC was lost: it is released, or the next
+        message under the same packet id would be taken for it [MQTT-4.3.3-10].
+        """
+        window, link = session.window, session.link
+        window.inflight.pop(packet_id, None)
+        if outgoing.qos == 2 and packet_id not in session.unsent:
+            window.restore_released(packet_id, outgoing.seq)
+            if link is not None:
+                link.send_counted(PUBREL, encode_ack(PUBREL, packet_id, 0, link.version))
+        session.unsent.discard(packet_id)
+        self._give_up(session, outgoing, reason)
 
     def release_again(self, session: Session, link: Connection) -> None:
         """PUBREL for every QoS 2 message that is owed one, in the order of the PUBRECs."""

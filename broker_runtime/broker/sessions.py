@@ -169,8 +169,7 @@ class Sessions:
             outgoing.message = standing.get(outgoing.seq)
             outgoing.retain = True
             if outgoing.message is None:
-                del inflight[packet_id]
-                self._core.sending.drop(outgoing.seq, session, outgoing.qos, "expired")
+                self._core.sending.abandon(session, packet_id, outgoing, "expired")
 
     # -- leaving -----------------------------------------------------------------------------------
 

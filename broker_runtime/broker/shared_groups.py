@@ -82,8 +82,10 @@ class SharedGroups:
             else:
                 self._settled.append((seq, key))
                 ended += 1
-        for session, packet_id in in_flight.values():
-            del session.window.inflight[packet_id]  # its acknowledgement was kept
+        for (seq, _), (session, packet_id) in in_flight.items():
+            # Its acknowledgement was kept, the session as of after it was not: PUBREL is owed.
+            if session.window.inflight.pop(packet_id).qos == 2:
+                session.window.restore_released(packet_id, seq)
         if ended:
             core.stats.dropped[UNSERVED] += ended
             logger.warning("shared_copies_dropped count=%d reason=no member is left", ended)
@@ -386,9 +388,7 @@ class SharedGroups:
     ) -> None:
         core = self._core
         if message is None:
-            del session.window.inflight[packet_id]
-            core.sending.settle(session, outgoing)
-            core.sending.drop(outgoing.seq, session, outgoing.qos, "expired")
+            core.sending.abandon(session, packet_id, outgoing, "expired")
             return
         subscription = session.subscriptions.get(outgoing.shared)
         outgoing.message = message

@@ -139,3 +139,37 @@ async def test_a_smaller_window_sends_what_was_sent_as_a_duplicate(stage):
             dups.append((message.payload, message.dup))
             await anna.send(p.Ack(p.PUBACK, message.packet_id))
     assert dups == [(b"0", True), (b"1", True), (b"2", True), (b"new", False)]
+
+
+async def test_the_packet_id_of_a_released_copy_is_not_given_to_another_message(stage):
+    """The copy was settled in the transaction before the one that knows of its PUBREC: without a
+    PUBREL the client would take the next message under the id for a repetition of the first."""
+    anna = await durable(stage, topic_filter="$share/g/a/x", qos=2)
+    await (await stage.client("ben")).publish("a/x", b"1", 2)
+    (message,) = anna.take(p.Publish)
+    (copy,) = stage.store.load_owed()
+    stage.store.settle_owed([copy], None)
+    await stage.crash()
+    await stage.start()
+    anna = await stage.client("anna", clean=False)
+    assert [(a.packet_type, a.packet_id) for a in anna.take(p.Ack)] == [
+        (p.PUBREL, message.packet_id)
+    ]
+    await (await stage.client("ben")).publish("a/x", b"2", 2)
+    (second,) = anna.take(p.Publish)
+    assert second.packet_id != message.packet_id
+
+
+async def test_a_qos_2_message_that_is_gone_is_released_and_its_packet_id_is_not_reused(stage):
+    ben = await stage.client("ben")
+    await ben.publish("kept/x", b"1", 2, retain=True)
+    anna = await durable(stage, topic_filter="kept/#", qos=2)
+    (message,) = anna.take(p.Publish)
+    await stage.pass_time(0.5)
+    await ben.publish("kept/x", b"", 1, retain=True)
+    await stage.crash()
+    await stage.start()
+    anna = await stage.client("anna", clean=False)
+    assert [(a.packet_type, a.packet_id) for a in anna.take(p.Ack)] == [
+        (p.PUBREL, message.packet_id)
+    ]

@@ -40,7 +40,7 @@ async def durably(stage, condition):
     async with asyncio.timeout(20):
         while not condition():
             stage.broker.tick()
-            await asyncio.sleep(0.005)  # noqa: ASYNC110  # another thread writes
+            await asyncio.sleep(0.005)  # another thread writes
 
 
 @pytest.mark.parametrize("clean", [True, False])

@@ -99,6 +99,8 @@ class Work:
                 self._bound()
             is_busy = self._indexer.step() or self._bounded_at_s < 0
             wait_s = 0.0 if is_busy else IDLE_S
+        except BrokenPipeError:
+            raise  # nobody listens any more
         except (sqlite3.Error, OSError) as error:
             if not self._is_failing:
                 logger.error("message log cannot be indexed now, trying on error=%s", error)
