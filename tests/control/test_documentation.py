@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from broker_runtime.config.options import parse
 from broker_runtime.config.reference import markdown
 from broker_runtime.contract.commands import COMMANDS, Refusal
 from broker_runtime.contract.configuration import (
@@ -18,6 +19,7 @@ from broker_runtime.contract.configuration import (
 from broker_runtime.contract.queries import QUERIES
 from broker_runtime.control.statuses import STATUS
 from broker_runtime.exits import ExitCode
+from broker_runtime.policy_file import load
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTROL = (DOCS / "control-api.md").read_text(encoding="utf-8")
@@ -67,3 +69,16 @@ def test_the_manual_holds_the_table_of_settings():
 def test_every_exit_code_is_described():
     for code in ExitCode:
         assert re.search(rf"^\| {code.value} \|", BROKER, re.MULTILINE), code
+
+
+def test_the_files_of_the_manual_are_taken(tmp_path):
+    blocks = re.findall(r"```toml\n(.*?)```", BROKER, re.DOTALL)
+    policies = next(block for block in blocks if "[[policy]]" in block)
+    settings = next(block for block in blocks if "listen = " in block)
+    (tmp_path / "policies.toml").write_text(policies)
+    (tmp_path / "node.toml").write_text(settings)
+
+    options = parse(["--config", str(tmp_path / "node.toml")])
+
+    assert len(load(tmp_path / "policies.toml").policies) == 3
+    assert len(options.listen) == 3
