@@ -23,7 +23,8 @@ class ScriptedIndex:
         self, *script: int | Exception | None, then: Callable[[], object] = lambda: None
     ) -> None:
         self.retention_s: int | None = None
-        self.position = 0
+        self.position = self.size_bytes = self.discarded = 0
+        self.max_bytes = 0
         self.expired_with: list[int | None] = []
         self.before_first_step: Callable[[], object] = lambda: None
         self._script = list(script)
@@ -39,6 +40,9 @@ class ScriptedIndex:
             raise entry
         self.position = entry or self.position
         return entry is not None
+
+    def bound(self) -> bool:
+        return True  # it says nothing of its size meanwhile
 
     def expire(self) -> None:
         self.expired_with.append(self.retention_s)
