@@ -136,28 +136,52 @@ class RuleBook:
         self.varies = any(rule.varies for rule in rules)
         """Whether it says different things to different clients."""
         self.delivery_varies = any(rule.varies for rule in self.subscribe)
-        self._publish_under: dict[str, tuple[Rule, ...]] = {}
-        self._subscribe_under: dict[str, tuple[Rule, ...]] = {}
+        self._publish_under: dict[str, Shelf] = {}
+        self._subscribe_under: dict[str, Shelf] = {}
 
-    def publish_under(self, first_level: str) -> tuple[Rule, ...]:
-        """Rules for publishing that may speak of topics under a first level."""
-        return _under(self._publish_under, self.publish, first_level)
+    def for_publish(self, topic: str, first_level: str) -> tuple[Rule, ...]:
+        """Rules for publishing that may speak of a topic."""
+        return _under(self._publish_under, self.publish, first_level).rules_for(topic)
 
-    def subscribe_under(self, first_level: str) -> tuple[Rule, ...]:
-        """Rules for subscribing that may speak of topics under a first level."""
-        return _under(self._subscribe_under, self.subscribe, first_level)
+    def for_delivery(self, topic: str, first_level: str) -> tuple[Rule, ...]:
+        """Rules for subscribing that may speak of a topic."""
+        return _under(self._subscribe_under, self.subscribe, first_level).rules_for(topic)
 
 
-def _under(
-    known: dict[str, tuple[Rule, ...]], rules: tuple[Rule, ...], first_level: str
-) -> tuple[Rule, ...]:
+class Shelf:
+    """Rules that may speak of topics under one first level; most do so only where the topic holds
+    a text of theirs.
+    """
+
+    __slots__ = ("_certain", "_needles", "_rules")
+
+    def __init__(self, rules: tuple[Rule, ...], first_level: str) -> None:
+        self._rules = tuple([rule for rule in rules if rule.may_speak_of(first_level)])
+        certain = []
+        needles: set[str] = set()
+        for rule in self._rules:
+            wanted = {t.needle for t in rule.templates if t.first_level in (None, first_level)}
+            if rule.any_topic or "" in wanted:
+                certain.append(rule)
+            else:
+                needles |= wanted
+        self._certain = tuple(certain)
+        self._needles = tuple(sorted(needles))
+
+    def rules_for(self, topic: str) -> tuple[Rule, ...]:
+        """Those that may speak of the topic, in order."""
+        for needle in self._needles:
+            if needle in topic:
+                return self._rules
+        return self._certain
+
+
+def _under(known: dict[str, Shelf], rules: tuple[Rule, ...], first_level: str) -> Shelf:
     found = known.get(first_level)
     if found is None:
         if len(known) >= MAX_FIRST_LEVELS:
             known.clear()
-        found = known[first_level] = tuple(
-            [rule for rule in rules if rule.may_speak_of(first_level)]
-        )
+        found = known[first_level] = Shelf(rules, first_level)
     return found
 
 
@@ -234,7 +258,7 @@ class Rights:
         """
         allowed, open_pairs = 0, ALL_COMBINATIONS
         levels = topic.split("/")
-        for rule in self._book.publish_under(levels[0]):
+        for rule in self._book.for_publish(topic, levels[0]):
             spoken = rule.mask & open_pairs
             if spoken and rule.speaks_of(topic, levels, self):
                 allowed |= spoken if rule.allow else 0
@@ -246,7 +270,7 @@ class Rights:
     def refuses_publish(self, topic: str, *, qos: int, retain: bool) -> str | None:
         """Why the client may not publish so; None when it may."""
         bit, levels = combination(qos, retain), topic.split("/")
-        for rule in self._book.publish_under(levels[0]):
+        for rule in self._book.for_publish(topic, levels[0]):
             if rule.mask & bit and rule.speaks_of(topic, levels, self):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to publish here"
@@ -272,7 +296,7 @@ class Rights:
         when it may.
         """
         pairs, levels = _pairs_of(qos), topic.split("/")
-        for rule in self._book.subscribe_under(levels[0]):
+        for rule in self._book.for_delivery(topic, levels[0]):
             if rule.mask & pairs and rule.speaks_of(topic, levels, self):
                 return None if rule.allow else _denied_by(rule)
         return None if self._fallback else "no policy allows this client to receive this topic"
