@@ -15,6 +15,8 @@ from tests.bench.cores import two_cores
 from tests.bench.scenarios import Counts, Scenario
 from tests.bench.start import Failed
 
+FAILURES = 2
+"""After so many failures of a broker a scenario is over for it."""
 CACHE = Path(__file__).parents[2] / ".signalbox" / "bench"
 """What is built or installed for the benchmark, and the folders of brokers while they run."""
 
@@ -60,12 +62,14 @@ def take(plan: Plan, tell: Callable[[Scenario, Broker, Reading], None]) -> list[
         Failed: the load generator cannot be built.
     """
     program = generator.build(plan.cache)
-    readings = []
+    readings: list[Reading] = []
     for scenario in plan.scenarios:
         for number in range(plan.rounds):
             # Each round begins with another broker: nobody always comes after the same one.
             turn = number % len(plan.brokers)
             for broker in (*plan.brokers[turn:], *plan.brokers[:turn]):
+                if has_given_up(readings, scenario, broker):
+                    continue
                 try:
                     counts = _read(plan, program, scenario, broker)
                     failure = ""
@@ -81,6 +85,16 @@ def take(plan: Plan, tell: Callable[[Scenario, Broker, Reading], None]) -> list[
                 tell(scenario, broker, reading)
                 readings.append(reading)
     return readings
+
+
+def has_given_up(readings: Sequence[Reading], scenario: Scenario, broker: Broker) -> bool:
+    """Whether a broker failed a scenario twice: then it is not asked again."""
+    failures = [
+        reading
+        for reading in readings
+        if reading.failure and (reading.scenario, reading.broker) == (scenario.name, broker.name)
+    ]
+    return len(failures) >= FAILURES
 
 
 def _read(plan: Plan, program: Path, scenario: Scenario, broker: Broker) -> dict[str, float]:

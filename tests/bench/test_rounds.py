@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.rounds import check, sorted_cpu
+from tests.bench.brokers import BROKERS
+from tests.bench.rounds import check, has_given_up, sorted_cpu
+from tests.bench.samples import THROUGHPUT, failed, reading
 from tests.bench.scenarios import SCENARIOS
 from tests.bench.start import Failed
 
@@ -34,3 +36,12 @@ def test_each_scenario_has_a_name_of_its_own_and_floors_of_both_builds():
     for scenario in SCENARIOS:
         stricter = scenario.compiled <= scenario.pure
         assert stricter or not scenario.measures[0].is_cost, scenario.name
+
+
+def test_a_broker_that_failed_a_scenario_twice_is_not_asked_again():
+    broker, others = BROKERS["amqtt"], BROKERS["mosquitto"]
+    once = [failed("amqtt", "slow"), reading("amqtt", 1), reading("mosquitto", 1)]
+    assert not has_given_up(once, THROUGHPUT, broker)
+    twice = [*once, failed("amqtt", "slow")]
+    assert has_given_up(twice, THROUGHPUT, broker)
+    assert not has_given_up(twice, THROUGHPUT, others)
