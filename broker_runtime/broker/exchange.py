@@ -85,6 +85,7 @@ def _publish(core: Core, link: Connection, session: Session, run: Run, now_us: i
         reach.sessions,
         run.level,
         run.parts,
+        len(run.packets),
         qos,
         run.entry.topic,
         seq,

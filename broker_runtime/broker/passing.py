@@ -80,6 +80,7 @@ def numbered(
     sessions: list[Session],
     level: int,
     parts: list[bytes],
+    size_bytes: int,
     qos: int,
     topic: str,
     first_seq: int,
@@ -91,12 +92,11 @@ def numbered(
 
     Args:
         parts: for each message what comes before the packet id, room for it, what comes after it.
+        size_bytes: of all parts with packet ids.
     """
     left: list[Session] = []
     reached, count = 0, len(parts) // 3
     dirty, kind = core.dirty, PUBLISH_0 | qos
-    parts[1::3] = PACKET_IDS[:count]
-    size_bytes = len(b"".join(parts))
     for session in sessions:
         link, window = session.link, session.window
         first_id = window.next_id
@@ -222,14 +222,26 @@ def _encode_for(
         longest = max([len(packet) for packet in packets])
         joined = b"".join(packets)
         return whole(core, sessions, level, joined, run.count, longest, weight, away)
-    longest = 0
+    longest = size_bytes = 0
     parts: list[bytes] = []
     for properties, payload in contents:
         prefix, rest = publish_parts(
             topic, payload, qos=qos, retain=False, version=level, properties=properties
         )
         parts += (prefix, b"", rest)
-        longest = max(longest, len(prefix) + 2 + len(rest))
+        packet_bytes = len(prefix) + 2 + len(rest)
+        longest = max(longest, packet_bytes)
+        size_bytes += packet_bytes
     return numbered(
-        core, sessions, level, parts, qos, run.topic, run.first_seq, longest, weight, away
+        core,
+        sessions,
+        level,
+        parts,
+        size_bytes,
+        qos,
+        run.topic,
+        run.first_seq,
+        longest,
+        weight,
+        away,
     )

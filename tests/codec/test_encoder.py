@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from broker_runtime.codec.encoder import encode, encode_ack
+from broker_runtime.codec.encoder import (
+    PUBACKS,
+    PUBCOMPS,
+    PUBRECS,
+    PUBRELS,
+    encode,
+    encode_ack,
+)
 from broker_runtime.codec.packets import (
     PUBACK,
+    PUBCOMP,
+    PUBREC,
     PUBREL,
     Ack,
     Auth,
@@ -82,3 +91,14 @@ def test_what_cannot_be_said_is_our_error(packet, version, message):
 def test_a_length_beyond_four_bytes_is_our_error(value):
     with pytest.raises(ValueError, match="does not fit"):
         varint_bytes(value)
+
+
+@pytest.mark.parametrize(
+    ("table", "packet_type"),
+    [(PUBACKS, PUBACK), (PUBRECS, PUBREC), (PUBRELS, PUBREL), (PUBCOMPS, PUBCOMP)],
+)
+def test_the_tables_of_acknowledgements_hold_every_packet_id(table, packet_type):
+    assert len(table) == 4 * 0x10000
+    for packet_id in (1, 255, 256, 257, 0x1234, 0xFFFF):
+        encoded = encode_ack(packet_type, packet_id, 0, 4)
+        assert table[4 * packet_id : 4 * packet_id + 4] == encoded

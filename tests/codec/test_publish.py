@@ -14,9 +14,12 @@ from broker_runtime.codec.encoder import (
 )
 from broker_runtime.codec.framing import read_header
 from broker_runtime.codec.packets import Properties, Publish
+from broker_runtime.codec.primitives import varint_bytes
 from broker_runtime.codec.properties import MAX_USER_PROPERTIES
 from broker_runtime.codec.publish import (
+    KNOWN_PROPERTIES,
     NO_TOPIC,
+    PlainProperties,
     PublishProperties,
     scan_publish,
     split_properties,
@@ -215,3 +218,39 @@ def test_a_client_may_not_send_a_subscription_identifier():
 def test_the_table_of_packet_ids_is_complete():
     assert len(PACKET_IDS) == 65_536
     assert PACKET_IDS[0x0102] == b"\x01\x02"
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(
+    ("block", "is_plain"),
+    [
+        (b"", True),
+        (b"\x01\x01", True),
+        (b"\x03\x00\x01x\x26\x00\x01a\x00\x01b", True),
+        (b"\x23\x00\x01", False),  # a topic alias
+        (b"\x02\x00\x00\x00\x09", False),  # an expiry
+        (b"\x0b\x01", False),  # a subscription identifier is not for a client to send
+        (b"\x01\x02", False),
+        (b"\x26\x00\x02\xff\xff\x00\x00", False),
+        (b"\x26\x00\x01a\x00\x74" + b"b" * 0x74, True),
+        (b"\x26\x00\x01a\x00\x79" + b"b" * 0x79, False),  # too long to be looked up
+    ],
+)
+def test_properties_that_may_be_passed_on_as_they_came(block, is_plain, start):
+    plain = PlainProperties()
+    buffer = b"x" * start + varint_bytes(len(block)) + block + b"payload"
+    expected = len(buffer) - len(b"payload") if is_plain else 0
+    for _ in range(2):
+        assert plain.end_of(buffer, start, len(buffer)) == expected
+    assert plain.end_of(buffer, start, start) == 0
+    if block:
+        assert plain.end_of(buffer, start, start + len(block)) == 0
+
+
+def test_properties_are_remembered_within_bounds():
+    plain = PlainProperties()
+    for number in range(KNOWN_PROPERTIES + 5):
+        block = b"\x26\x00\x01k\x00\x04%04d" % number
+        buffer = bytes((len(block),)) + block
+        assert plain.end_of(buffer, 0, len(buffer)) == len(buffer)
+    assert len(plain._known) == 5

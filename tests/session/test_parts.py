@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from broker_runtime.codec.packets import Connect, Properties
 from broker_runtime.codec.reasons import ReasonCode, Violation
 from broker_runtime.session.aliases import TopicAliases
-from broker_runtime.session.inbound import OrderedAnswers
+from broker_runtime.session.inbound import OrderedAnswers, Received
 from broker_runtime.session.negotiation import Limits, negotiate
 from broker_runtime.session.outbox import take
 
@@ -103,3 +103,18 @@ def test_an_alias_for_too_long_a_topic_is_not_kept():
     assert aliases.resolve(1, b"a", longest=9) == b"a"
     assert aliases.resolve(1, b"a" * 10, longest=9) == b"a" * 10
     assert isinstance(aliases.resolve(1, b"", longest=9), Violation)
+
+
+def test_a_run_is_known_by_each_of_its_packet_ids_until_it_is_taken():
+    received: Received[str, str] = Received()
+    received.keep(9, "single", 10)
+    received.keep_run("run", 3, 6, 30)
+    received.keep_run("one", 7, 8, 5)
+    assert (len(received), received.payload_bytes) == (5, 45)
+    assert [packet_id for packet_id in range(12) if packet_id in received] == [3, 4, 5, 7, 9]
+    assert received.knows_any(5, 7)
+    assert received.knows_any(8, 10)
+    assert not received.knows_any(10, 12)
+    received.take_run(3, 6, 30)
+    received.take_run(7, 8, 5)
+    assert (len(received), received.payload_bytes, received.runs) == (1, 10, {})

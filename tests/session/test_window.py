@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_runtime.session.outgoing import Outgoing
-from broker_runtime.session.window import MAX_PACKET_ID, Progress, Window
+from broker_runtime.session.window import MAX_PACKET_ID, Passed, Progress, Window
 
 
 def outgoing(seq, qos=1, **options):
@@ -129,3 +129,41 @@ def test_the_cursor_never_passes_an_unfinished_message_and_never_goes_back(steps
         assert all(progress.is_done(s) for s in done)
     if not unfinished:
         assert progress.cursor == progress.position
+
+
+def test_passed_messages_take_packet_ids_and_room():
+    w = window(5)
+    assert w.are_free(1, 4)
+    w.pass_on(Passed("t", 1, 100), 1, 4)
+    assert (w.unacknowledged(), w.room(), w.has_room(), w.next_id) == (3, 2, True, 4)
+    assert not w.are_free(3, 5)
+    assert w.are_free(4, 6)
+    w.next_id = 2
+    assert w.admit(outgoing(9)) == 4
+    assert not w.are_free(4, 5)
+
+
+def test_ids_of_messages_that_await_pubcomp_are_not_free():
+    w = window()
+    w.released[7] = 1
+    assert not w.are_free(6, 8)
+
+
+def test_the_id_after_the_last_is_the_first():
+    w = window()
+    w.pass_on(Passed("t", 1, 0), MAX_PACKET_ID, MAX_PACKET_ID + 1)
+    assert w.next_id == 1
+
+
+def test_a_passed_message_is_acknowledged_like_any_other():
+    w = window()
+    w.pass_on(Passed("t", 1, 100), 1, 3)
+    w.pass_on(Passed("t", 2, 200), 3, 6)
+    assert w.received(1) is None
+    assert w.acknowledged(1).seq == 101
+    assert w.acknowledged(3) is None
+    assert w.received(3).seq == 203
+    assert w.refused(4).seq == 204
+    assert w.completed(3) == 203
+    assert (w.unacknowledged(), sorted(w.passed)) == (2, [2, 5])
+    assert not w.is_empty()
