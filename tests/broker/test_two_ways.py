@@ -103,6 +103,12 @@ class Run:
         self.stage = await Stage(settings=SETTINGS).start(
             cluster=Stage.cluster(authorization_enabled=True, max_message_bytes=300)
         )
+        try:
+            return await self.play(steps)
+        finally:
+            await self.stage.stop()
+
+    async def play(self, steps):
         self.stage.policies(policy())
         for behaviour in self.behaviours:
             self.peers.append(await self.connect(behaviour))
@@ -116,9 +122,7 @@ class Run:
                 break
             for client in range(3):
                 await self.answer(client, 99)
-        outcome = self.outcome()
-        await self.stage.stop()
-        return outcome
+        return self.outcome()
 
     async def connect(self, behaviour):
         properties = p.Properties(
@@ -206,7 +210,10 @@ class Run:
     async def subscribe(self, client, topic_filter):
         peer = self.peers[client]
         if peer.protocol.is_live and not peer.transport.stuck:
-            await peer.subscribe(topic_filter, qos=1)
+            request = p.SubscriptionRequest(topic_filter, 1)
+            await self.deliver(
+                client, [p.Subscribe(packet_id=peer.next_id(), subscriptions=[request])]
+            )
 
     async def stuck(self, client, stuck):
         peer = self.peers[client]
