@@ -1,7 +1,8 @@
 """The hot path and the way packet by packet lead to the same: for random traffic, what clients get,
 what the journal holds and what is counted.
 
-A client whose topics are forgotten before each packet takes the long way with every packet.
+A client whose topics are forgotten before each packet takes the long way with every packet. All
+sessions end with their connections: what waits for the store comes when the store says so.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ class Behaviour:
 
     name: str
     version: int
-    is_durable: bool
     filters: dict[str, dict[str, object]]
     max_packet_bytes: int | None
     got: list[object] = field(default_factory=list)
@@ -58,7 +58,6 @@ def behaviours(draw, name):
     return {
         "name": name,
         "version": version,
-        "is_durable": draw(st.sampled_from([False, False, False, True])),
         "filters": chosen,
         "max_packet_bytes": draw(st.sampled_from([None, None, 90])) if version == 5 else None,
     }
@@ -87,6 +86,14 @@ STEPS = st.lists(
     min_size=1,
     max_size=12,
 )
+
+
+def in_order(got):
+    """Messages by topic and QoS, within which order is promised [MQTT-4.6.0-6]."""
+    ordered = {}
+    for message in got:
+        ordered.setdefault((message[0], message[2]), []).append(message)
+    return ordered
 
 
 class Run:
@@ -128,13 +135,9 @@ class Run:
         properties = p.Properties(
             receive_maximum=5 if behaviour.version == 5 else None,
             maximum_packet_bytes=behaviour.max_packet_bytes,
-            session_expiry_s=60 if behaviour.is_durable and behaviour.version == 5 else None,
         )
         peer = await self.stage.client(
-            behaviour.name,
-            version=behaviour.version,
-            clean=behaviour.version == 5 or not behaviour.is_durable,
-            properties=properties,
+            behaviour.name, version=behaviour.version, properties=properties
         )
         for topic_filter, options in behaviour.filters.items():
             await peer.subscribe(topic_filter, **options)
@@ -225,7 +228,7 @@ class Run:
     def outcome(self):
         entries = self.stage.journal._entries
         return {
-            "got": [behaviour.got for behaviour in self.behaviours],
+            "got": [in_order(behaviour.got) for behaviour in self.behaviours],
             "answers": [sorted(behaviour.answers) for behaviour in self.behaviours],
             "open": [peer.protocol.is_live for peer in self.peers],
             "counters": {
