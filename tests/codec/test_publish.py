@@ -232,8 +232,8 @@ def test_the_table_of_packet_ids_is_complete():
         (b"\x0b\x01", False),  # a subscription identifier is not for a client to send
         (b"\x01\x02", False),
         (b"\x26\x00\x02\xff\xff\x00\x00", False),
-        (b"\x26\x00\x01a\x00\x74" + b"b" * 0x74, True),
-        (b"\x26\x00\x01a\x00\x79" + b"b" * 0x79, False),  # too long to be looked up
+        (b"\x26\x00\x01a\x00\x79" + b"b" * 0x79, True),
+        (b"\x26\x00\x01a\x00\x7a" + b"b" * 0x7A, False),  # too long to be looked up
     ],
 )
 def test_properties_that_may_be_passed_on_as_they_came(block, is_plain, start):
