@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-COMPILED = ("access", "broker", "codec", "routing", "session")
+COMPILED = ("access", "auth", "broker", "codec", "routing", "session")
 """Sub-packages of the engine. Compiled as one group: calls between them bind when they are
 compiled. The rest of the runtime waits for others most of its time and gains nothing."""
 OPTIMIZATION = "2"
@@ -73,7 +73,8 @@ def fingerprint(package: Path) -> str:
 
 def engine_modules(package: Path) -> list[Path]:
     """The modules that are compiled."""
-    return [path for path in _sources(package) if path.relative_to(package).parts[0] in COMPILED]
+    chosen = [package / name for name in COMPILED]
+    return [path for path in _sources(package) if not set(chosen).isdisjoint(path.parents)]
 
 
 def _sources(package: Path) -> list[Path]:
