@@ -113,6 +113,8 @@ class ListMessages(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     from_ms: int
     limit: int = 100
     """1 to 1024."""
+    after_id: str = ""
+    """The id of the last message of the page before; empty: the first page."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,13 +163,18 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Every step known of a message, in time order."""
 
     steps: tuple[TraceStep, ...]
+    total: int = 0
+    """How many steps there are, on other pages too."""
 
 
 class GetTrace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Trace of one message; refused with ``not_found``."""
+    """Trace of one message, a page of it; refused with ``not_found``."""
 
     Answer: ClassVar[type[Trace]] = Trace
     message_id: str
+    offset: int = 0
+    limit: int = 10_000
+    """0 to 10,000."""
 
 
 class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ from broker_runtime.storage.base import MessageQuery
 
 MAX_INSTANT_MS = 2**53 - 1
 MAX_LIST = 1_024
+MAX_STEPS = 10_000
 MAX_DRAIN_MS = 4_000
 MAX_REFERENCE_BYTES = 1_024
 MAX_NAMES = 10_000
@@ -157,7 +158,8 @@ class Dispatch:
         _within("limit", query.limit, 1, MAX_LIST)
         _within("from_ms", query.from_ms, 0, MAX_INSTANT_MS)
         _check_filter(query.topic_filter)
-        wanted = MessageQuery(query.topic_filter, query.from_ms, query.limit)
+        after_seq = int(_message_id(query.after_id)[2:], 16) if query.after_id else 0
+        wanted = MessageQuery(query.topic_filter, query.from_ms, query.limit, after_seq)
         return await self._records.list_messages(wanted)
 
     async def _get_message(self, query: GetMessage) -> Message:
@@ -167,10 +169,13 @@ class Dispatch:
         return found
 
     async def _get_trace(self, query: GetTrace) -> Trace:
+        _within("offset", query.offset, 0, MAX_INSTANT_MS)
+        _within("limit", query.limit, 0, MAX_STEPS)
         steps = await self._records.get_trace(_message_id(query.message_id))
         if steps is None:
             raise Refused("not_found", "message_id: no such message; it may have expired")
-        return Trace(steps=tuple(steps))
+        page = steps[query.offset : query.offset + query.limit]
+        return Trace(steps=tuple(page), total=len(steps))
 
     async def _list_client_events(self, query: ListClientEvents) -> ClientEventList:
         _within("limit", query.limit, 1, MAX_LIST)

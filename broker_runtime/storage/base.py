@@ -305,11 +305,15 @@ class DurableStore(SessionStore, MessageStore, Protocol):
 
 @dataclass(slots=True)
 class MessageQuery:
-    """The message query: filter, instant, count (CONTRACT M1)."""
+    """The message query: filter, instant, count (CONTRACT M1).
+
+    ``after_seq``: the page before ended with this message.
+    """
 
     topic_filter: str
     from_ms: int
     limit: int
+    after_seq: int = 0
 
 
 class Journal(Protocol):

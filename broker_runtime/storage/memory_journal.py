@@ -137,7 +137,9 @@ class MemoryJournal:
             message = self._entries[seq].message
             if len(found) >= min(query.limit, MAX_ROWS):
                 break
-            if message.stored_ms >= query.from_ms and matches(query.topic_filter, message.topic):
+            if seq <= query.after_seq or message.stored_ms < query.from_ms:
+                continue
+            if matches(query.topic_filter, message.topic):
                 found.append(summary_of(message))
         return MessageList(messages=tuple(found))
 

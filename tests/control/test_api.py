@@ -199,6 +199,13 @@ async def test_commands_and_queries_are_answered_by_the_broker_and_the_journal(c
         ("GetMessage", {"message_id": "0" * 16}, 404, "not_found", "message_id"),
         ("GetMessage", {"message_id": "../../etc/passwd"}, 404, "not_found", "message_id"),
         ("GetTrace", {"message_id": "0" * 16}, 404, "not_found", "message_id"),
+        ("GetTrace", {"message_id": MESSAGE_ID, "limit": 10_001}, 400, "malformed", "limit"),
+        ("GetTrace", {"message_id": MESSAGE_ID, "offset": -1}, 400, "malformed", "offset"),
+        (
+            "ListMessages",
+            {"topic_filter": "a", "from_ms": 0, "after_id": "x"},
+            *(404, "not_found", "message_id"),
+        ),
         ("ListClientEvents", {"until_ms": 10**30}, 400, "malformed", "until_ms"),
         ("GetTopicActivity", {"names": ["a"] * 10_001}, 400, "malformed", "names"),
         ("PublishMessage", {"payload": "!", "publisher": "x"}, 400, "malformed", "payload"),
@@ -351,3 +358,11 @@ async def test_a_drain_that_cannot_be_told_is_refused(caller, fields, words):
 
     assert (status, refusal["code"]) == (400, "malformed")
     assert words in refusal["message"]
+
+
+async def test_a_trace_comes_in_pages_that_say_how_many_steps_there_are(caller):
+    _, whole = await caller.ask("GetTrace", message_id=MESSAGE_ID)
+    _, beyond = await caller.ask("GetTrace", message_id=MESSAGE_ID, offset=1)
+
+    assert (len(whole["steps"]), whole["total"]) == (1, 1)
+    assert (beyond["steps"], beyond["total"]) == ([], 1)

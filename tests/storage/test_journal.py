@@ -260,3 +260,15 @@ async def test_a_run_is_found_message_by_message_with_its_trace(journal):
         step("consume", NOW_MS, "r", "PUBLISH", 1),
         step("consume", NOW_MS + 1, "r", "PUBACK", 1),
     ]
+
+
+async def test_a_page_goes_on_after_the_last_message_of_the_one_before(journal):
+    for i in range(5):
+        journal.published(message(FIRST_SEQ + i), [], "success")
+
+    first = (await journal.list_messages(query(limit=3))).messages
+    last_seq = int(first[-1].message_id, 16)
+    rest = (await journal.list_messages(MessageQuery("#", 0, 3, last_seq))).messages
+
+    seqs = [int(row.message_id, 16) - FIRST_SEQ for row in (*first, *rest)]
+    assert seqs == [0, 1, 2, 3, 4]

@@ -160,3 +160,21 @@ def test_an_hour_that_cannot_be_read_is_an_error_with_its_name(bench):
     with pytest.raises(StorageError, match=path.name):
         Search(bench.folder).list_events("", NOW_MS, 0, 10)
     bench.indexer = Indexer(bench.folder, lambda: NOW_MS)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 7])
+def test_pages_follow_one_another_without_gap_or_repeat(bench, page):
+    """Also where messages share an instant, and from one hour to the next."""
+    seqs = [FIRST_SEQ + n for n in range(6)] + [FIRST_SEQ + HOUR_US + n for n in range(3)]
+    bench.write([(message(seq, stored_ms=seq // 1000), [], "success") for seq in seqs])
+    bench.index()
+
+    found: list[int] = []
+    while (
+        rows := Search(bench.folder)
+        .list_messages(MessageQuery("#", 0, page, found[-1] if found else 0))
+        .messages
+    ):
+        found += [int(row.message_id, 16) for row in rows]
+
+    assert found == seqs

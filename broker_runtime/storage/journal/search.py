@@ -191,7 +191,8 @@ class _Hour:
             topics = self._topics(query.topic_filter)
             # A sequence is never behind its instant, so none is missed; after the clock was set
             # back it may be ahead of it, hence the second comparison (SECURITY F6).
-            for row in self._rows(topics, query.from_ms * 1000):
+            start = max(query.from_ms * 1000, query.after_seq + 1)
+            for row in self._rows(topics, start):
                 if row[5] >= query.from_ms:
                     yield _summary(row, topics[row[1]])
         except sqlite3.OperationalError as error:
