@@ -12,194 +12,18 @@
  * -warm-seconds and -seconds later. Exit status 2 with a line on standard error is a failure.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "clocks.h"
+#include "connections.h"
+#include "options.h"
 #include "wire.h"
 
-#define NS 1000000000LL
-enum { READ_BYTES = 131072, LONGEST_US = 2000000, FILTERS_AT_ONCE = 50, STALL_S = 8, SILENCE_S = 3, DRAIN_S = 60, EVENTS = 512, MAX_PIDS = 8 };
+enum { LONGEST_US = 2000000, STALL_S = 8, SILENCE_S = 3, DRAIN_S = 60, EVENTS = 512 };
 
-typedef struct {
-    int fd, qos, version, in_flight, wants_write, is_deaf;
-    uint16_t packet_id;
-    uint8_t *in, *out;
-    int in_bytes, in_room, out_bytes, out_at, out_room;
-    int64_t sent, received;
-    uint8_t *message; /* the PUBLISH of a publisher, as bytes */
-    int message_bytes, id_at, payload_at, digits_at;
-} Connection;
-
-static struct {
-    const char *host, *shape, *tag, *pids;
-    int port, publishers, subscribers, qos, payload_bytes, window, outstanding, batch, rate;
-    int version, persistent, filters, topics, parallel, connections, mixed, floods, flood_rate, deaf;
-    double seconds, warm_seconds;
-} options = {
-    .host = "127.0.0.1", .shape = "one", .tag = "bench", .pids = "",
-    .port = 1883, .publishers = 1, .subscribers = 1, .payload_bytes = 64, .window = 100,
-    .outstanding = 800, .batch = 16, .version = MQTT_3_1_1, .filters = 100000, .parallel = 50,
-    .connections = 9500, .seconds = 3, .warm_seconds = 1,
-};
-static int poller;
 static int64_t total_sent, total_received, total_acked, total_flooded, late;
 static uint32_t *latency_us; /* how many messages took so many microseconds */
 static int64_t latencies;
-static int pids[MAX_PIDS], pid_count;
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS + now.tv_nsec;
-}
-
-static void fail(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, " (%s)\n", errno ? strerror(errno) : "no system error");
-    exit(2);
-}
-
-/* CPU seconds of all threads of a process, to the nanosecond; of this process for 0. */
-static double cpu_s(int pid) {
-    clockid_t clock = CLOCK_PROCESS_CPUTIME_ID;
-    struct timespec used;
-    if ((pid && clock_getcpuclockid(pid, &clock)) || clock_gettime(clock, &used)) fail("process %d is gone", pid);
-    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-}
-
-static int64_t resident_bytes(int pid) {
-    char path[64];
-    long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", pid);
-    FILE *file = fopen(path, "r");
-    if (!file || fscanf(file, "%*d %ld", &pages) != 1) fail("process %d is gone", pid);
-    fclose(file);
-    return pages * sysconf(_SC_PAGESIZE);
-}
-
-/* ── Connections ─────────────────────────────────────────────────────────────────────────────── */
-
-/* Each `number` leaves from one of 200 loopback addresses: more ports than one address has. */
-static int open_socket(int number, int non_blocking) {
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | (non_blocking ? SOCK_NONBLOCK : 0), 0);
-    if (fd < 0) fail("cannot open a socket");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
-    from.sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(number % 200));
-    to.sin_port = htons((uint16_t)options.port);
-    inet_pton(AF_INET, options.host, &to.sin_addr);
-    if (bind(fd, (void *)&from, sizeof from)) fail("cannot bind");
-    if (connect(fd, (void *)&to, sizeof to) && errno != EINPROGRESS) fail("cannot connect to port %d", options.port);
-    return fd;
-}
-
-static void write_all(int fd, const uint8_t *bytes, int count) {
-    while (count > 0) {
-        int written = (int)send(fd, bytes, (size_t)count, MSG_NOSIGNAL);
-        if (written < 0 && errno != EINTR) fail("the broker closed a connection");
-        if (written > 0) bytes += written, count -= written;
-    }
-}
-
-static void read_all(int fd, uint8_t *bytes, int count) {
-    while (count > 0) {
-        int got = (int)read(fd, bytes, (size_t)count);
-        if (got == 0 || (got < 0 && errno != EINTR)) fail("the broker closed a connection");
-        if (got > 0) bytes += got, count -= got;
-    }
-}
-
-/* Read packets until one of the wanted type; its body must fit `body`. */
-static void await_packet(int fd, int wanted, uint8_t *body, int room) {
-    for (int type = 0; type != wanted;) {
-        uint8_t first, part;
-        int length = 0, shift = 0;
-        read_all(fd, &first, 1);
-        do {
-            read_all(fd, &part, 1);
-            length |= (part & 127) << shift;
-            shift += 7;
-        } while (part & 128);
-        if (length > room) fail("a packet of %d bytes where type %d was expected", length, wanted);
-        read_all(fd, body, length);
-        type = first >> 4;
-    }
-}
-
-static Connection *open_connection(const char *role, int number, int version, int persistent) {
-    Connection *link = calloc(1, sizeof *link);
-    char client_id[96];
-    uint8_t packet[512], answer[1024];
-    snprintf(client_id, sizeof client_id, "%s-%s-%d", options.tag, role, number);
-    link->fd = open_socket(number, 0);
-    link->version = version;
-    write_all(link->fd, packet, put_connect(packet, client_id, version, persistent));
-    await_packet(link->fd, CONNACK, answer, sizeof answer);
-    if (answer[1]) fail("CONNACK with reason %d", answer[1]);
-    return link;
-}
-
-static void subscribe(Connection *link, char (*filters)[96], int count, int qos) {
-    static uint8_t body[FILTERS_AT_ONCE * 100], packet[sizeof body + 5], answer[READ_BYTES];
-    int bytes = 2;
-    body[0] = 0, body[1] = 1;
-    if (link->version == MQTT_5) body[bytes++] = 0;
-    for (int i = 0; i < count; i++) {
-        bytes += put_text(body + bytes, filters[i]);
-        body[bytes++] = (uint8_t)qos;
-    }
-    write_all(link->fd, packet, put_packet(packet, 0x82, body, bytes));
-    await_packet(link->fd, SUBACK, answer, sizeof answer);
-    int granted = answer[link->version == MQTT_5 ? 3 + answer[2] : 2];
-    if (granted & 0x80) fail("SUBACK refuses %s with %d", filters[0], granted);
-}
-
-static void watch(Connection *link) {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
-    fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) | O_NONBLOCK);
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, link->fd, &event)) fail("epoll");
-}
-
-static void want_write(Connection *link, int wanted) {
-    if (link->wants_write == wanted) return;
-    struct epoll_event event = {.events = EPOLLIN | (wanted ? EPOLLOUT : 0), .data.ptr = link};
-    if (epoll_ctl(poller, EPOLL_CTL_MOD, link->fd, &event)) fail("epoll");
-    link->wants_write = wanted;
-}
-
-static void flush(Connection *link) {
-    while (link->out_at < link->out_bytes) {
-        int sent = (int)send(link->fd, link->out + link->out_at, (size_t)(link->out_bytes - link->out_at), MSG_NOSIGNAL);
-        if (sent < 0 && errno == EAGAIN) return want_write(link, 1);
-        if (sent < 0) fail("the broker closed a connection");
-        link->out_at += sent;
-    }
-    link->out_at = link->out_bytes = 0;
-    want_write(link, 0);
-}
-
-static uint8_t *reserve(Connection *link, int bytes) {
-    if (link->out_bytes + bytes > link->out_room) {
-        link->out_room = (link->out_bytes + bytes) * 2 + 4096;
-        link->out = realloc(link->out, (size_t)link->out_room);
-    }
-    link->out_bytes += bytes;
-    return link->out + link->out_bytes - bytes;
-}
 
 /* ── Publishing and receiving ────────────────────────────────────────────────────────────────── */
 
@@ -558,39 +382,6 @@ static void run_idle(void) {
     int64_t after = resident_bytes(pids[0]);
     printf("{\"connections\": %d, \"resident_before_bytes\": %lld, \"resident_after_bytes\": %lld}\n",
            options.connections, (long long)before, (long long)after);
-}
-
-/* ── Command line ────────────────────────────────────────────────────────────────────────────── */
-
-static void read_options(int count, char **words) {
-    struct { const char *name; int *number; } numbers[] = {
-        {"port", &options.port}, {"publishers", &options.publishers}, {"subscribers", &options.subscribers},
-        {"qos", &options.qos}, {"payload-bytes", &options.payload_bytes}, {"window", &options.window},
-        {"outstanding", &options.outstanding}, {"batch", &options.batch}, {"rate", &options.rate},
-        {"version", &options.version}, {"persistent", &options.persistent}, {"filters", &options.filters},
-        {"topics", &options.topics}, {"parallel", &options.parallel}, {"connections", &options.connections},
-        {"mixed", &options.mixed}, {"floods", &options.floods},
-        {"flood-rate", &options.flood_rate}, {"deaf", &options.deaf}};
-    struct { const char *name; const char **text; } texts[] = {
-        {"host", &options.host}, {"shape", &options.shape}, {"tag", &options.tag}, {"pids", &options.pids}};
-    struct { const char *name; double *seconds; } times[] = {
-        {"seconds", &options.seconds}, {"warm-seconds", &options.warm_seconds}};
-    for (int i = 1; i < count; i += 2) {
-        if (i + 1 == count) fail("no value for %s", words[i]);
-        const char *name = words[i] + 1, *value = words[i + 1];
-        int known = 0;
-        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-            if (!strcmp(name, numbers[k].name)) *numbers[k].number = atoi(value), known = 1;
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-            if (!strcmp(name, texts[k].name)) *texts[k].text = value, known = 1;
-        for (size_t k = 0; k < sizeof times / sizeof *times; k++)
-            if (!strcmp(name, times[k].name)) *times[k].seconds = atof(value), known = 1;
-        if (!known) fail("unknown option %s", words[i]);
-    }
-    char *list = strdup(options.pids);
-    for (char *pid = strtok(list, ","); pid && pid_count < MAX_PIDS; pid = strtok(NULL, ",")) pids[pid_count++] = atoi(pid);
-    if (options.payload_bytes < 8) fail("a payload has 8 bytes or more: room for an instant");
-    free(list);
 }
 
 int main(int count, char **words) {

@@ -12,7 +12,10 @@ from pathlib import Path
 from tests.bench.cores import go_first, pinned
 from tests.bench.start import Failed
 
-SOURCES = (Path(__file__).with_name("generator.c"), Path(__file__).with_name("wire.h"))
+SOURCES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("generator.c", "clocks.h", "connections.h", "options.h", "wire.h")
+)
 FLAGS = ("-O2", "-Wall", "-Wextra")
 
 
