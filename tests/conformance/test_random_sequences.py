@@ -212,7 +212,9 @@ async def writing(reads, version, is_durable):
         await peer.raw(b"".join(writer.bytes_of(*step) for step in steps))
         found += [payload for _, payload, _ in await reader.receive()]
         taken = [(x.packet_type, x.packet_id) for x in peer.take(p.Ack)]
-        assert sorted(taken) == sorted(writer.answers)
+        # One PUBREC answers all repetitions that came while the message was being stored.
+        assert set(taken) == set(writer.answers)
+        assert len(taken) == len(writer.answers) or is_durable
         writer.answers.clear()
         if is_durable and len(steps) % 3 == 2:
             await peer.vanish()
