@@ -150,5 +150,5 @@ def _recorded(
 
 def _go_on(core: Core, session: Session) -> None:
     """There is room in the window again."""
-    if session.window.pending or session.behind or session.retained_requests:
+    if session.window.pending or session.behind or session.retained_requests or session.held_back:
         core.sending.pump(session)

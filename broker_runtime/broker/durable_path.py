@@ -68,7 +68,6 @@ class DurablePath:
             if (
                 payload_start >= end
                 or buffer[payload_start]
-                # Both count a QoS 2 message that is being stored: the exact sum is made there.
                 or len(session.received) + answers.count >= publisher.receive_maximum
             ):
                 return -1

@@ -34,7 +34,7 @@ def take(
     not taken: ``position`` when they are not the usual case."""
     received = session.received
     if (
-        len(link.answers)
+        link.answers.newest() is not None
         or (session.durable and buffer[position] == 0x34)
         or len(received) >= link.receive_maximum  # [MQTT-3.3.4-7] (P22, S9)
         or received.payload_bytes > core.settings.unreleased_max_bytes

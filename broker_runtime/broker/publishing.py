@@ -108,13 +108,9 @@ class Publishing:
         received = link.owner.received
         if received.payload_bytes > self._core.settings.unreleased_max_bytes:
             return True
-        unanswered = len(received)
         if link.version >= 5:
-            # Both count a QoS 2 message that is being stored.
-            unanswered += len(link.answers) - len(link.unanswered)
-        elif incoming.qos == 1:
-            return False
-        return unanswered >= link.receive_maximum
+            return len(received) + link.answers.count >= link.receive_maximum
+        return incoming.qos == 2 and len(received) >= link.receive_maximum
 
     def _read(
         self, link: Connection, buffer: bytes, start: int, end: int, flags: int
@@ -228,13 +224,16 @@ class Publishing:
     def _answer(
         self, link: Connection, packet_type: int, packet_id: int, reason: int, detail: str = ""
     ) -> None:
-        """Acknowledge, after everything that came before (``OrderedAnswers``)."""
+        """Acknowledge, after everything that came before (``OrderedAnswers``). What is owed a
+        PUBREL counts there already."""
         if reason and detail:
             answer = explained(link, Ack(packet_type, packet_id, reason), reason, detail)
         else:
             answer = encode_ack(packet_type, packet_id, reason, link.version)
-        if len(link.answers):
-            link.answers.fill(link.answers.reserve(), answer)
+        answers = link.answers
+        if answers.newest() is not None:
+            is_counted = packet_type == PUBREC and packet_id in link.owner.received
+            answers.fill(answers.reserve_uncounted() if is_counted else answers.reserve(), answer)
             link.count_sent(packet_type)
         else:
             link.send_counted(packet_type, answer)
@@ -280,7 +279,7 @@ class Publishing:
         if not session.durable:
             self._answer(link, PUBREC, packet_id, 0)
             return
-        place = link.answers.reserve()
+        place = link.answers.reserve_uncounted()
         link.unanswered.add(packet_id)
         link.count_sent(PUBREC)
 

@@ -14,11 +14,11 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from broker_runtime.broker.client import Session
+from broker_runtime.broker.group_queue import GroupQueue
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.routing.routes import Delivery
 from broker_runtime.routing.sharing import SharedGroup
 from broker_runtime.session.outgoing import Outgoing
-from broker_runtime.session.sequence_queue import SequenceQueue
 from broker_runtime.storage.base import StorageError, StoredMessage
 
 if TYPE_CHECKING:
@@ -32,18 +32,6 @@ logger = logging.getLogger(__name__)
 BATCH_MESSAGES: Final = 200
 FOREVER: Final = 2**63 - 1
 UNSERVED: Final = "shared_group_unserved"
-
-
-class GroupQueue:
-    """What one group is owed. ``taken``: message number → the member that it is in flight to."""
-
-    __slots__ = ("is_served", "key", "taken", "waiting")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.waiting = SequenceQueue()
-        self.taken: dict[int, Session] = {}
-        self.is_served = False
 
 
 class SharedGroups:
@@ -200,7 +188,10 @@ class SharedGroups:
             return
 
         def done(error: Exception | None) -> None:
+            if session.ended:
+                return  # ``give_back`` saw to it
             is_current = session.window.inflight.get(packet_id) is outgoing
+            session.unsent.discard(packet_id)
             if error is not None:
                 if is_current:
                     del session.window.inflight[packet_id]
@@ -209,6 +200,7 @@ class SharedGroups:
                 self._core.sending.transmit(link, packet_id, outgoing)
                 self._core.plan_flush()
 
+        session.not_sent_yet(packet_id)
         self._core.store.settle_owed([(outgoing.seq, outgoing.shared)], done)
 
     # -- what members say --------------------------------------------------------------------------
@@ -230,12 +222,22 @@ class SharedGroups:
         window = session.window
         for packet_id, outgoing in list(window.inflight.items()):
             if outgoing.shared:
-                self._return(session, outgoing, was_sent=packet_id not in session.unsent)
+                was_sent = packet_id not in session.unsent
+                if not was_sent:
+                    self._owe_again(session, outgoing)
+                self._return(session, outgoing, was_sent=was_sent)
         for outgoing in window.pending:
             if outgoing.shared:
                 self._return(session, outgoing, was_sent=False)
         for key in session.subscriptions:
             self.left(key)
+
+    def _owe_again(self, session: Session, outgoing: Outgoing) -> None:
+        """The store was told to forget a copy that was not sent after all (``transmit_once``)."""
+        queue = self._queue(outgoing.shared)
+        if outgoing.seq not in queue.taken:
+            queue.taken[outgoing.seq] = session
+            self._core.store.owe([(outgoing.seq, queue.key)], None)
 
     def _return(self, session: Session, outgoing: Outgoing, *, was_sent: bool) -> None:
         core, seq, key = self._core, outgoing.seq, outgoing.shared

@@ -39,8 +39,12 @@ class Throttle:
             self.tokens = limit or UNLIMITED
 
     def set_client_rate(self, rate: int) -> None:
-        """Messages per second that one client may send; 0: no limit."""
-        self._client_rate = rate
+        """Messages per second that one client may send; 0: no limit. Another one begins with a
+        full second for everybody: what was sent before is not charged."""
+        if rate != self._client_rate:
+            self._client_rate = rate
+            for link in self._core.open_links:
+                link.allowance, link.paced_s = rate, self._core.now_s
 
     def room(self, link: Connection) -> int:
         """How many messages the client may send now (API ``MessageRate``)."""

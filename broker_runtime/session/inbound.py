@@ -30,7 +30,8 @@ class OrderedAnswers:
     """Acknowledgements leave in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3], although
     some messages become durable later than others.
 
-    ``count``: PUBLISHes that await an answer that is not sent yet.
+    ``count``: PUBLISHes that await an answer that is not sent yet, those apart that ``Received``
+    counts.
 
     [MQTT3-4.6.0-2] [MQTT3-4.6.0-3]
     """
@@ -42,7 +43,7 @@ class OrderedAnswers:
         self.count = 0
 
     def __len__(self) -> int:
-        """How many PUBLISHes await an answer that is not sent yet."""
+        """See ``count``."""
         return self.count
 
     def reserve(self) -> Answers:
@@ -50,6 +51,12 @@ class OrderedAnswers:
         place = Answers(0)
         place.count = 1
         self.count += 1
+        self._append(place)
+        return place
+
+    def reserve_uncounted(self) -> Answers:
+        """The same for a QoS 2 PUBLISH, which counts in ``Received`` until its PUBREL comes."""
+        place = Answers(0)
         self._append(place)
         return place
 

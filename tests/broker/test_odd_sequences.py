@@ -1,0 +1,125 @@
+"""Lawful sequences of packets that nobody thought of when a path was made fast."""
+
+from __future__ import annotations
+
+import asyncio
+
+from broker_runtime.broker.timers import TimerWheel
+from broker_runtime.codec import packets as p
+from broker_runtime.codec.encoder import encode
+from tests.broker.held_store import HeldStore, durable
+from tests.broker.stage import Stage, settle
+
+
+def publishes(version, topic, ids, qos, payload=b"%d"):
+    return b"".join(
+        encode(
+            p.Publish(topic=topic, payload=payload % i, qos=qos, packet_id=i if qos else 0), version
+        )
+        for i in ids
+    )
+
+
+class SlowlyFetching(HeldStore):
+    """The log is read page by page at once; single messages come when the test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.may_fetch = asyncio.Event()
+        self.may_fetch.set()
+
+    async def fetch(self, seqs):
+        await self.may_fetch.wait()
+        return await super().fetch(seqs)
+
+
+async def test_a_rate_that_comes_later_does_not_charge_what_was_sent_before(stage):
+    publisher = await stage.client("anna")
+    for _ in range(8):
+        await publisher.raw(publishes(4, "a/b", range(1, 501), 1))
+    stage.set(cluster=stage.cluster(client_message_rate=3))
+    publisher.take()
+
+    await publisher.raw(publishes(4, "a/b", range(1, 4), 1))
+
+    assert len(publisher.take(p.Ack)) == 3
+
+
+async def test_shared_copies_held_back_go_out_although_the_log_was_read_before_they_were_found():
+    stage = await Stage(store=SlowlyFetching()).start()
+    member = await durable(stage, "anna", "$share/g/a/#")
+    publisher = await stage.client("bert")
+    await publisher.raw(publishes(4, "a/b", range(1, 6), 1))
+    assert len(member.take(p.Publish)) == 5
+    await member.vanish()
+    stage.store.may_fetch.clear()
+    again = await stage.client(
+        "anna",
+        version=5,
+        clean=False,
+        properties=p.Properties(receive_maximum=2, session_expiry_s=60),
+    )
+    await settle()
+    stage.store.may_fetch.set()
+    await settle()
+
+    assert [m[1] for m in await again.receive()] == [b"%d" % i for i in range(1, 6)]
+    await stage.stop()
+
+
+async def test_a_qos_2_message_behind_an_unconfirmed_qos_1_counts_once(held):
+    await durable(held)
+    publisher = await held.client("bert", version=5)
+    held.store.is_held = True
+    limit = held.settings.receive_maximum
+    await publisher.raw(publishes(5, "a/b", [1], 1))
+
+    await publisher.raw(publishes(5, "x/y", range(2, limit + 1), 2))
+
+    assert publisher.is_open
+    held.store.is_held = False
+    await held.store.commit()
+    assert len(publisher.take(p.Ack)) == limit
+
+
+async def test_one_more_than_the_receive_maximum_is_still_too_many(held):
+    await durable(held)
+    publisher = await held.client("bert", version=5)
+    held.store.is_held = True
+    limit = held.settings.receive_maximum
+    await publisher.raw(publishes(5, "a/b", [1], 1))
+
+    await publisher.raw(publishes(5, "x/y", range(2, limit + 2), 2))
+
+    assert not publisher.is_open
+
+
+def test_a_cancelled_timer_is_forgotten():
+    wheel = TimerWheel(0.0)
+    for _ in range(100):
+        wheel.at(86_400.0, lambda: None).cancel()
+        wheel.at(7_000.0, lambda: None).cancel()
+
+    assert not wheel._buckets
+
+
+async def test_a_shared_copy_goes_to_another_member_when_one_ends_before_it_was_sent(held):
+    """QoS 2 to a member that is not durable waits until the store has forgotten the copy."""
+    first = await held.client("anna")
+    await first.subscribe("$share/g/a/#", 2)
+    away = await durable(held, "dora", "$share/g/a/#", 2)
+    await away.vanish()
+    publisher = await held.client("bert")
+    held.store.is_held = True
+    await publisher.raw(publishes(4, "a/b", [1], 2) + bytes((0x62, 2, 0, 1)))
+    await held.store.commit(2)
+    assert first.take(p.Publish) == []
+    await first.vanish()
+    second = await held.client("carl")
+    held.store.is_held = False
+    await held.store.commit()
+    again = await held.client("dora", clean=False)
+    await held.pass_time(1)
+
+    got = [m[1] for m in await second.receive()] + [m[1] for m in await again.receive()]
+    assert got == [b"1"]
