@@ -183,6 +183,10 @@ class Session:
             self._received = Received()
         return self._received
 
+    def unreleased(self) -> int:
+        """How many QoS 2 messages of the client await their PUBREL."""
+        return 0 if self._received is None else self._received.unreleased()
+
     def request_retained(self, requests: list[RetainedRequest]) -> None:
         """Send what subscriptions bring, after what earlier ones did."""
         if self.retained_requests is _NO_REQUESTS:
@@ -216,6 +220,13 @@ class Session:
     def retained_are_sent(self) -> None:
         """Nothing is requested any more."""
         self.retained_requests, self.retained_done = _NO_REQUESTS, _NO_IDS
+
+    def forget_messages(self) -> None:
+        """The session is over; somebody may hold it for a while (a plan that is not current)."""
+        if not self.window.is_unused():
+            self.window = Window()
+        self._received = None
+        self.queued_messages = self.queued_bytes = 0
 
     def hold_back(self, packet_id: int) -> None:
         """A message in flight has to wait before it is sent again."""

@@ -326,6 +326,7 @@ class Connection:
     def release(self, *, throttled: bool) -> None:
         """Go on where ``hold`` stopped; with ``throttled`` what waited is counted (DECISIONS 5)."""
         self.held = False
+        self.seen_s = self._core.now_s  # it may have sent: nobody read (keep-alive)
         if self.state != LIVE:
             return
         stats = self._core.stats

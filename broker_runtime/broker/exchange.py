@@ -174,6 +174,10 @@ def release(
         keep_apart(session, link, run)
         return position
     count = in_order(buffer, position, PUBRELS, first_id, run.after_id - first_id)
+    if 4 * count < run.count:
+        # Cutting copies what is left: done for each of many it would cost their square.
+        keep_apart(session, link, run)
+        return position
     if count < run.count:
         run = _cut_out(session, run, first_id - run.first_id, count)
     received.take_run(run.first_id, run.after_id, run.kept_bytes)

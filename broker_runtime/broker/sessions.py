@@ -264,9 +264,24 @@ class Sessions:
         self.publish_will(session)
         core.shared.give_back(session)
         session.retained_are_sent()
-        session.window.forget_waiting()
+        self._count_lost(session)
+        session.forget_messages()
         if session.stored:
             core.persistence.delete(session, None)
+
+    def _count_lost(self, session: Session) -> None:
+        """Messages that end with a session: those that it never got, and those that it sent at
+        QoS 2 and never released. What was sent to it counts as delivered."""
+        core, dropped = self._core, self._core.stats.dropped
+        for outgoing in session.window.pending:
+            if not outgoing.shared:
+                dropped["session_ended"] += 1
+                core.sending.step(outgoing.seq, session, "DROP", outgoing.qos, "session_ended")
+        if session.queued_messages:
+            dropped["session_ended"] += session.queued_messages
+        unreleased = session.unreleased()
+        if unreleased:
+            dropped["unreleased"] += unreleased
 
     def publish_will(self, session: Session) -> None:
         """Publish the will once, if its owner still may (SECURITY S14, Z14).

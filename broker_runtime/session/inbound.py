@@ -116,6 +116,10 @@ class Received(Generic[M, R]):
     def __contains__(self, packet_id: int) -> bool:
         return packet_id in self._messages or packet_id in self.runs
 
+    def unreleased(self) -> int:
+        """How many messages are held; those that were refused hold none."""
+        return len(self.runs) + sum([m is not None for m, _ in self._messages.values()])
+
     def keep(self, packet_id: int, message: M | None, payload_bytes: int) -> None:
         """A PUBLISH came."""
         self._messages[packet_id] = (message, payload_bytes)

@@ -64,6 +64,10 @@ class Window:
         """Whether nothing is on its way and nothing waits."""
         return not (self.inflight or self.passed or self.pending)
 
+    def is_unused(self) -> bool:
+        """Whether nothing is held at all."""
+        return self.is_empty() and not self.released
+
     def unacknowledged(self) -> int:
         """How many await an acknowledgement."""
         return len(self.inflight) + len(self.passed) + len(self.released)

@@ -123,3 +123,64 @@ async def test_a_shared_copy_goes_to_another_member_when_one_ends_before_it_was_
 
     got = [m[1] for m in await second.receive()] + [m[1] for m in await again.receive()]
     assert got == [b"1"]
+
+
+async def test_pubrels_one_by_one_take_a_run_apart_only_once(stage, monkeypatch):
+    """Cutting copies what is left: the square of the run, for a few bytes of input."""
+    publisher = await stage.client("anna")
+    await publisher.raw(publishes(4, "a/b", range(1, 801), 2))
+    runs = set()
+    for i in range(800, 0, -1):
+        runs.update(map(id, publisher.protocol.session.received.runs.values()))
+        publisher.protocol.data_received(bytes((0x62, 2, i >> 8, i & 255)))
+    await settle()
+
+    assert len(runs) == 1
+    assert [a.packet_type for a in publisher.take(p.Ack)] == [p.PUBREC] * 800 + [p.PUBCOMP] * 800
+
+
+async def test_a_client_that_was_not_read_from_has_its_keep_alive_begin_anew(stage):
+    publisher = await stage.client("anna", keep_alive=2)
+    stage.set(cluster=stage.cluster(tps_limit=1))
+    await publisher.raw(publishes(4, "a/b", range(1, 5), 1))
+    while publisher.protocol.held:
+        stage.clock.elapsed_s += 0.05
+        stage.broker.tick()
+    stage.clock.elapsed_s += 1.0
+    stage.broker.tick()
+
+    assert publisher.is_open
+
+
+async def test_a_session_that_is_over_holds_no_messages(stage):
+    """A plan may name it until somebody publishes to the topic again."""
+    receiver = await stage.client("anna")
+    await receiver.subscribe("a/#", 2)
+    session = receiver.protocol.session
+    other = await stage.client("bert")
+    await other.raw(publishes(4, "a/b", range(1, 5), 2) + bytes((0x62, 2, 0, 1)))
+    await receiver.raw(publishes(4, "x/y", range(1, 5), 2))
+    await receiver.vanish()
+
+    window = session.window
+    assert not (window.inflight or window.passed or window.released or window.pending)
+    assert len(session.received) == 0
+
+
+async def test_what_a_client_began_and_never_released_is_counted(stage):
+    publisher = await stage.client("anna")
+    await publisher.raw(publishes(4, "a/b", range(1, 6), 2) + bytes((0x62, 2, 0, 1)))
+    await publisher.vanish()
+
+    assert stage.count("dropped_unreleased") == 4
+
+
+async def test_what_waits_for_a_session_that_ends_is_counted(stage):
+    receiver = await stage.client("anna", version=5, properties=p.Properties(receive_maximum=2))
+    await receiver.subscribe("a/#", 1)
+    other = await stage.client("bert")
+    await other.raw(publishes(4, "a/b", range(1, 6), 1))
+    await receiver.vanish()
+
+    assert stage.count("dropped_session_ended") == 3
+    assert stage.broker.gauges()["backlog"] == 0
