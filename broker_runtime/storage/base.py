@@ -305,10 +305,7 @@ class DurableStore(SessionStore, MessageStore, Protocol):
 
 @dataclass(slots=True)
 class MessageQuery:
-    """The message query: filter, instant, count (CONTRACT M1).
-
-    ``after_seq``: the page before ended with this message.
-    """
+    """Filter, instant, count, and what the page before ended with (CONTRACT M1)."""
 
     topic_filter: str
     from_ms: int
@@ -317,8 +314,7 @@ class MessageQuery:
 
 
 class Journal(Protocol):
-    """The message log with traces and client events: every message, QoS 0 too, kept for people, not
-    for delivery.
+    """The message log with traces and client events: every message, kept for people, not delivery.
 
     Appending is a list append; a batch goes to a file every few tens of milliseconds and is indexed
     outside the process.
