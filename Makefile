@@ -3,7 +3,7 @@ RUN := python3 run.py
 NODE_DATA ?= .signalbox/standalone
 NODE_LISTEN ?= 127.0.0.1:1883
 
-.PHONY: help setup run node kill test check fix cover bench soak lock conformance catalogue
+.PHONY: help setup run node kill test check fix cover bench soak lock conformance fuzz catalogue
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 setup: ## install what running needs into .venv
