@@ -6,9 +6,11 @@ The tests start ``../../src/mosquitto`` themselves, once or several times; there
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +55,13 @@ def _put_program(program: Path) -> None:
     program.chmod(0o755)
 
 
+def _end_all_of(running: subprocess.Popen[str]) -> None:
+    """A case that fails leaves its brokers behind: the whole session of processes is ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+
+
 def _make_tolerant(helper: Path) -> None:
     with helper.open("a") as module:
         module.write(f"\nsys.path.append({str(HERE)!r})\n")
@@ -63,23 +72,25 @@ def _make_tolerant(helper: Path) -> None:
 def _case(broker_tests: Path, name: str, ports: int) -> Verdict:
     command = [sys.executable, name, *(str(free_port()) for _ in range(ports))]
     environment = {**os.environ, "SUITE_RUNTIME": str(REPOSITORY), "TMPDIR": str(broker_tests)}
+    running = subprocess.Popen(
+        command,
+        cwd=broker_tests,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        ended = subprocess.run(
-            command,
-            cwd=broker_tests,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        said, _ = running.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         return Verdict(SUITE, name, "failed", f"not over within {LIMIT_S} s")
-    said = ended.stdout + ended.stderr
+    finally:
+        _end_all_of(running)
     if NOT_APPLICABLE in said:
         directives = said.split(NOT_APPLICABLE, 1)[1].splitlines()[0].split("\\n")[0]
         return Verdict(SUITE, name, "not applicable", f"configures {directives}")
-    if ended.returncode == 0:
+    if running.returncode == 0:
         return Verdict(SUITE, name, "passed")
     complaint = _COMPLAINT.search(said)
     return Verdict(SUITE, name, "failed", complaint.group()[:200] if complaint else said[-200:])
