@@ -44,14 +44,27 @@ def main(arguments: list[str]) -> None:
         "--listen",
         f"127.0.0.1:{listener.split()[0]}",
     ]
-    if directives.get("allow_anonymous", "true") == "true":
+    open_to_all = directives.get("allow_anonymous", "false" if directives else "true") == "true"
+    if open_to_all and "password_file" in directives:
+        sys.exit(f"{NOT_APPLICABLE}password_file together with allow_anonymous")
+    if open_to_all:
         options.append("--allow-anonymous")
+    elif "password_file" not in directives:
+        options += ["--password-file", str(_nobody(folder))]
     for name, option in OPTIONS.items():
         if name in directives:
             options += [option, directives[name]]
     options += [option for wanted, option in SWITCHES.items() if wanted in directives.items()]
     os.chdir(os.environ["SUITE_RUNTIME"])
     os.execv(sys.executable, [sys.executable, "-m", "broker_runtime", *options])  # noqa: S606
+
+
+def _nobody(folder: Path) -> Path:
+    """A password file without users."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder.with_suffix(".passwords")
+    file.touch()
+    return file
 
 
 def _folder(database: str | None) -> Path:
