@@ -38,12 +38,8 @@ def main(arguments: list[str]) -> None:
     if unknown:
         sys.exit(f"{NOT_APPLICABLE}{', '.join(unknown)}")
     listener = directives.get("listener") or directives.get("port") or str(port)
-    options = [
-        "--data",
-        str(_folder(directives.get("persistence_file"))),
-        "--listen",
-        f"127.0.0.1:{listener.split()[0]}",
-    ]
+    folder = _folder(directives.get("persistence_file"))
+    options = ["--data", str(folder), "--listen", f"127.0.0.1:{listener.split()[0]}"]
     open_to_all = directives.get("allow_anonymous", "false" if directives else "true") == "true"
     if open_to_all and "password_file" in directives:
         sys.exit(f"{NOT_APPLICABLE}password_file together with allow_anonymous")
