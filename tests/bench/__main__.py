@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from tests.bench import machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO, Broker
 from tests.bench.cores import allow_many_files
@@ -52,7 +50,7 @@ def main(words: Sequence[str]) -> int:
         readings=readings,
     )
     if arguments.json:
-        Path(arguments.json).write_bytes(msgspec.json.format(msgspec.json.encode(run)))
+        machine.keep(run, arguments.json)
     _say_tables(readings, scenarios, brokers)
     return 0
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
-from tests.bench import generator, table
+from tests.bench import generator, machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO, Broker, running
 from tests.bench.cores import allow_many_files, two_cores
 from tests.bench.rounds import CACHE
@@ -34,6 +34,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--brokers", default=f"{MOSQUITTO},uvloop", help=f"of {', '.join(BROKERS)}")
     parser.add_argument("--rounds", type=int, default=3, help="medians are of so many (default: 3)")
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--json", metavar="FILE", help="write the table there")
     arguments = parser.parse_args(words)
     allow_many_files()
     brokers = [BROKERS[name] for name in arguments.brokers.split(",")]
@@ -47,7 +48,12 @@ def main(words: Sequence[str]) -> int:
                 continue
             p50, p99, memory = map(statistics.median, zip(*rounds, strict=True))
             found[what, broker.name] = (p50, p99, memory)
-    sys.stdout.write(table.plain(rows(found, brokers)) + "\n")
+    lines = rows(found, brokers)
+    sys.stdout.write(table.plain(lines) + "\n")
+    if arguments.json:
+        command = " ".join(["python -m tests.bench.bystanders", *words])
+        run = machine.BystandersRun(about=machine.about(), command=command, rows=lines)
+        machine.keep(run, arguments.json)
     return 0 if len(found) == len(brokers) * len(DISTURBANCES) else 1
 
 

@@ -29,8 +29,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run."""
+class Run(msgspec.Struct, frozen=True, kw_only=True, tag="comparison"):
+    """A run that compares brokers."""
 
     about: About
     command: str
@@ -38,6 +38,37 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     brokers: list[str]
     readings: list[Reading]
+
+
+class SoakRun(msgspec.Struct, frozen=True, kw_only=True, tag="soak"):
+    """What a soak came to."""
+
+    about: About
+    command: str
+    lines: list[str]
+    """As printed, without the samples."""
+
+
+class BystandersRun(msgspec.Struct, frozen=True, kw_only=True, tag="bystanders"):
+    """What disturbances cost bystanders: the rows of the table, the head first."""
+
+    about: About
+    command: str
+    rows: list[list[str]]
+
+
+AnyRun = Run | SoakRun | BystandersRun
+
+
+def keep(run: AnyRun, path: str) -> None:
+    """Write a run as JSON."""
+    Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(run)))
+
+
+def kept(path: str) -> AnyRun:
+    """Read a run back."""
+    run: AnyRun = msgspec.json.decode(Path(path).read_bytes(), type=AnyRun)
+    return run
 
 
 def about() -> About:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import table
+from tests.bench import machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO
 from tests.bench.machine import Run
 from tests.bench.scenarios import SCENARIOS, Scenario
@@ -42,31 +42,73 @@ both kinds of rows. Mosquitto 2.1 and later was not measured.
 """
 
 
+SOAK = """\
+20,000 messages a second over 30 pairs of QoS 0, 1 and 2, MQTT 3.1.1 and 5.0, every tenth subscriber
+with a persistent session; memory is sampled every 5 s and judged after the first third.
+"""
+BYSTANDERS = """\
+A pair of clients passes 1,000 messages a second while others misbehave: latency, and how many times
+that of a calm broker.
+"""
+
+
 def main(words: Sequence[str]) -> int:
     """Write the page; the exit status."""
-    if len(words) != 1:
-        sys.stderr.write("usage: python -m tests.bench.page RUN.json\n")
+    if not words:
+        sys.stderr.write("usage: python -m tests.bench.page RUN.json...\n")
         return 2
-    run = msgspec.json.decode(Path(words[0]).read_bytes(), type=Run)
-    PAGE.write_text(page(run))
+    PAGE.write_text(page([machine.kept(word) for word in words]))
     return 0
 
 
-def page(run: Run) -> str:
-    """The whole page."""
-    about = run.about
+def page(runs: Sequence[machine.AnyRun]) -> str:
+    """The whole page: comparisons (of parts of the table each), then what else was run."""
+    comparisons = [run for run in runs if isinstance(run, Run)]
+    parts = [_head(comparisons), KEPT]
+    parts += _tables(joined(comparisons))
+    for run in runs:
+        if isinstance(run, machine.SoakRun):
+            lines = "".join(f"- {line}\n" for line in run.lines)
+            parts.append(f"## Soak\n\n{SOAK.rstrip()} {_command(run)}\n\n{lines}")
+        elif isinstance(run, machine.BystandersRun):
+            table_of = table.markdown(run.rows)
+            parts.append(f"## Bystanders\n\n{BYSTANDERS.rstrip()} {_command(run)}\n\n{table_of}\n")
+    return "\n".join(parts)
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """Several runs with the same options as one."""
+    first = runs[0]
+    return msgspec.structs.replace(
+        first,
+        brokers=list(dict.fromkeys(name for run in runs for name in run.brokers)),
+        readings=[reading for run in runs for reading in run.readings],
+    )
+
+
+def _command(run: machine.AnyRun) -> str:
+    return f"(`{run.command}`)"
+
+
+def _head(runs: Sequence[Run]) -> str:
+    about, first = runs[0].about, runs[0]
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
-    measured = {reading.scenario for reading in run.readings}
-    scenarios = [scenario for scenario in SCENARIOS if scenario.name in measured]
-    head = f"""\
+    commands = "".join(f"    {run.command}\n" for run in runs)
+    return f"""\
 # Performance
 
 Measured on {about.date}: {about.cpu}, {about.cores} cores, {about.memory_bytes / 2**30:.0f} GiB,
-{about.system}; {versions}.
-Command: `{run.command}` (medians of {run.rounds} rounds of {run.seconds:g} s). Other machines give
-other figures; the ratios are what to look at. Made from a run by `python -m tests.bench.page`.
-"""
-    parts = [head, KEPT]
+{about.system}; {versions}. Medians of {first.rounds} rounds of {first.seconds:g} s. Other machines
+give other figures; the ratios are what to look at. This page is made by
+`python -m tests.bench.page` from what these wrote:
+
+{commands}"""
+
+
+def _tables(run: Run) -> list[str]:
+    measured = {reading.scenario for reading in run.readings}
+    scenarios = [scenario for scenario in SCENARIOS if scenario.name in measured]
+    parts = []
     ours = [BROKERS[name] for name in run.brokers if BROKERS[name].is_ours]
     for peer in (BROKERS[name] for name in run.brokers if not BROKERS[name].is_ours):
         parts.append(f"## Against {peer.title}\n")
@@ -78,8 +120,7 @@ other figures; the ratios are what to look at. Made from a run by `python -m tes
             rows = table.compare(run.readings, scenarios, broker.name, peer.name, floor=floor)
             rows[0][1:3] = [peer.title, "Signalbox"]
             parts.append(f"### {broker.title}\n\n{table.markdown(rows)}\n")
-    parts += _failures(run, scenarios)
-    return "\n".join(parts)
+    return parts + _failures(run, scenarios)
 
 
 def _failures(run: Run, scenarios: Sequence[Scenario]) -> list[str]:

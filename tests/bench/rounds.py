@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -33,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     broker: str
     round: int
-    counts: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = {}
     failure: str = ""
 
 

@@ -6,14 +6,14 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tests.bench import generator
+from tests.bench import generator, machine
 from tests.bench.brokers import BROKERS, Running, running
 from tests.bench.cores import allow_many_files, two_cores
 from tests.bench.rounds import CACHE
@@ -72,6 +72,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     names = [name for name, broker in BROKERS.items() if broker.is_ours]
     parser.add_argument("--broker", choices=names, default="uvloop")
+    parser.add_argument("--json", metavar="FILE", help="write what it came to there")
     arguments = parser.parse_args(words)
     allow_many_files()
     try:
@@ -79,7 +80,14 @@ def main(words: Sequence[str]) -> int:
     except Failed as error:
         _say(f"failed: {error}")
         return 1
-    return _judge(samples, counted)
+    lines, is_good = judge(samples, counted)
+    _say("\n".join(lines))
+    if arguments.json:
+        command = " ".join(["python -m tests.bench.soak", *words])
+        machine.keep(
+            machine.SoakRun(about=machine.about(), command=command, lines=lines), arguments.json
+        )
+    return 0 if is_good else 1
 
 
 def _run(name: str, seconds: float) -> tuple[list[Sample], dict[str, object]]:
@@ -129,27 +137,33 @@ def _disk_bytes(folder: Path) -> int:
     return total
 
 
-def _judge(samples: Sequence[Sample], counted: dict[str, object]) -> int:
+def judge(samples: Sequence[Sample], counted: Mapping[str, object]) -> tuple[list[str], bool]:
+    """What it came to, in sentences, and whether that is good."""
     judged = after_warm_up(samples)
     sent, seconds = float(str(counted["sent"])), float(str(counted["seconds"]))
-    _say(
-        f"{sent / seconds:,.0f} msg/s sent, {counted['lost']} lost, {counted['late']} not sent in"
-        f" time; latency p50 {counted['p50_us']} µs, p99 {counted['p99_us']} µs"
-    )
+    lines = [
+        f"{sent / seconds:,.0f} msg/s sent for {seconds:.0f} s, {counted['lost']} lost,"
+        f" {counted['late']} not sent in time; latency p50 {counted['p50_us']} µs,"
+        f" p99 {counted['p99_us']} µs"
+    ]
     if len(judged) < 2:
-        _say("too short to say anything of memory")
-        return 1
-    broker = [(sample.at_s, float(sample.broker_bytes)) for sample in judged]
-    indexer = [(sample.at_s, float(sample.indexer_bytes)) for sample in judged]
-    disk = [(sample.at_s, float(sample.disk_bytes)) for sample in judged]
-    for name, points in (("broker", broker), ("indexer", indexer)):
+        return [*lines, "too short to say anything of memory"], False
+    is_good = not counted["lost"]
+    memory = {
+        "broker": [(sample.at_s, float(sample.broker_bytes)) for sample in judged],
+        "indexer": [(sample.at_s, float(sample.indexer_bytes)) for sample in judged],
+    }
+    for name, points in memory.items():
+        is_good = is_good and is_flat(points)
         verdict = "flat" if is_flat(points) else "NOT FLAT"
         length_s = points[-1][0] - points[0][0]
-        rise = growth(points) / MB
-        _say(f"memory of the {name}: {verdict} ({rise:+.1f} MB in {length_s:.0f} s)")
+        lines.append(
+            f"memory of the {name}: {verdict} (about {points[-1][1] / MB:.0f} MB,"
+            f" {growth(points) / MB:+.1f} MB in {length_s:.0f} s)"
+        )
+    disk = [(sample.at_s, float(sample.disk_bytes)) for sample in judged]
     rate = growth(disk) / (disk[-1][0] - disk[0][0]) / (sent / seconds)
-    _say(f"disk: {rate:.0f} bytes a message")
-    return 0 if is_flat(broker) and is_flat(indexer) and not counted["lost"] else 1
+    return [*lines, f"disk: {rate:.0f} bytes a message"], is_good
 
 
 def _say(line: str) -> None:

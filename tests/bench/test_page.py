@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.machine import About, Run
+from tests.bench.machine import About, BystandersRun, Run, SoakRun, keep, kept
 from tests.bench.page import page
 from tests.bench.rounds import Reading
 
@@ -31,14 +31,14 @@ RUN = Run(
 
 
 def test_the_page_says_where_and_how_it_was_measured():
-    text = page(RUN)
+    text = page([RUN])
     assert "2026-11-20: A processor, 2 cores, 24 GiB" in text
     assert "Mosquitto 2.0.11" in text
-    assert "`python -m tests.bench qos0_1to1`" in text
+    assert "    python -m tests.bench qos0_1to1\n" in text
 
 
 def test_the_page_compares_each_build_of_ours_with_each_other_broker():
-    text = page(RUN)
+    text = page([RUN])
     assert "| QoS 0 1→1, pipelined | 800 | 3200 |" in text
     assert "| 4.00× | 4.00× | 25% | ≥ 4× | yes |" in text
     against_mosquitto, against_amqtt = text.split("## Against amqtt")
@@ -47,7 +47,35 @@ def test_the_page_compares_each_build_of_ours_with_each_other_broker():
 
 
 def test_the_page_shows_only_what_was_measured_and_what_failed():
-    text = page(RUN)
+    text = page([RUN])
     assert "fan-in" not in text
     assert "- amqtt, QoS 0 1→1, pipelined: it stalled" in text
     assert "- Signalbox, uvloop, compiled, QoS 0 1→1, pipelined: not measured" in text
+
+
+def test_runs_of_parts_of_the_table_become_one_and_others_sections():
+    rest = Run(
+        about=RUN.about,
+        command="python -m tests.bench fanin100",
+        rounds=1,
+        seconds=2.0,
+        brokers=["mosquitto", "uvloop"],
+        readings=[
+            Reading(scenario="fanin100", broker=name, round=0, counts=COUNTS)
+            for name in ("mosquitto", "uvloop")
+        ],
+    )
+    soak = SoakRun(about=RUN.about, command="python -m tests.bench.soak", lines=["memory: flat"])
+    rows = [["disturbance", "p50"], ["calm", "40"]]
+    bystanders = BystandersRun(about=RUN.about, command="python -m …", rows=rows)
+    text = page([RUN, rest, soak, bystanders])
+    assert "| fan-in 100→1 QoS 0 | 800 | 800 |" in text
+    assert "    python -m tests.bench qos0_1to1\n    python -m tests.bench fanin100\n" in text
+    assert "- memory: flat" in text
+    assert "| calm | 40 |" in text
+
+
+def test_a_run_is_read_back_as_it_was_kept(tmp_path):
+    path = str(tmp_path / "run.json")
+    keep(RUN, path)
+    assert kept(path) == RUN

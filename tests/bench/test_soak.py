@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.bench.brokers import BROKERS
 from tests.bench.bystanders import CALM, DISTURBANCES, rows
-from tests.bench.soak import Sample, after_warm_up, growth, is_flat
+from tests.bench.soak import Sample, after_warm_up, growth, is_flat, judge
 
 MINUTE_OF_NOISE = [(float(s), 100e6 + (s % 3) * 1e6) for s in range(60)]
 LEAK = [(float(s), 100e6 + s * 1e6) for s in range(60)]
@@ -38,3 +38,27 @@ def test_a_disturbance_is_shown_as_a_multiple_of_calm():
     assert calm == [CALM, "uvloop", "40", "1.0×", "200", "1.0×", "50"]
     assert disturbed == [other, "uvloop", "60", "1.5×", "800", "4.0×", "58"]
     assert all(row[2] == "failed" for row in rest)
+
+
+def samples(*, leak_bytes: int) -> list[Sample]:
+    return [
+        Sample(at * 5.0, 100_000_000 + at * leak_bytes, 50_000_000, at * 10_000_000)
+        for at in range(100)
+    ]
+
+
+def test_a_soak_is_good_when_memory_is_flat_and_nothing_was_lost():
+    counted = {"sent": 10_000_000, "seconds": 500, "lost": 0, "late": 0, "p50_us": 40, "p99_us": 90}
+    lines, is_good = judge(samples(leak_bytes=0), counted)
+    assert is_good
+    assert "memory of the broker: flat (about 100 MB, +0.0 MB in 345 s)" in lines
+    assert "disk: 100 bytes a message" in lines
+    assert not judge(samples(leak_bytes=0), {**counted, "lost": 1})[1]
+    lines, is_good = judge(samples(leak_bytes=1_000_000), counted)
+    assert not is_good
+    assert any("NOT FLAT" in line for line in lines)
+
+
+def test_a_soak_that_is_too_short_says_so():
+    counted = {"sent": 1, "seconds": 1, "lost": 0, "late": 0, "p50_us": 1, "p99_us": 1}
+    assert judge(samples(leak_bytes=0)[:1], counted)[1] is False
