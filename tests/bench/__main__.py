@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
         return 1
     run = machine.Run(
         about=machine.about(),
-        command=" ".join(["python -m tests.bench", *words]),
+        command=machine.command("tests.bench", words),
         rounds=plan.rounds,
         seconds=plan.seconds,
         brokers=names,

@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
     lines = rows(found, brokers)
     sys.stdout.write(table.plain(lines) + "\n")
     if arguments.json:
-        command = " ".join(["python -m tests.bench.bystanders", *words])
+        command = machine.command("tests.bench.bystanders", words)
         run = machine.BystandersRun(about=machine.about(), command=command, rows=lines)
         machine.keep(run, arguments.json)
     return 0 if len(found) == len(brokers) * len(DISTURBANCES) else 1

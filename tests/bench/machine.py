@@ -6,6 +6,7 @@ import datetime
 import platform
 import re
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -69,6 +70,15 @@ def kept(path: str) -> AnyRun:
     """Read a run back."""
     run: AnyRun = msgspec.json.decode(Path(path).read_bytes(), type=AnyRun)
     return run
+
+
+def command(module: str, words: Sequence[str]) -> str:
+    """The command line of a run, without where its result went."""
+    told = list(words)
+    if "--json" in told:
+        place = told.index("--json")
+        del told[place : place + 2]
+    return " ".join(["python -m", module, *told])
 
 
 def about() -> About:

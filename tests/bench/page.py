@@ -32,9 +32,10 @@ input. Rows that say *paced* or *latency* send one message at a time at fixed in
 - **amqtt** has its plugin for anonymous clients alone, and no log.
 
 *Ratio* is of messages per second of CPU time of the broker's process: it says what a full core
-would do and depends little on what else the machine does. *Wall-clock ratio* is of messages per
-second. Our message log is indexed by a second process; it shares the broker's core here, and the
-column *indexer core* is its share of it. The ratio does not count it, the wall-clock ratio does.
+would do and depends little on what else the machine does. *Wall-clock* is the ratio of messages per
+second. Our message log is indexed by a second process, which may lag behind; it shares the broker's
+core here. *Indexer core* is its share of that core while messages flow, *with indexer* the ratio
+when its CPU time counts as the broker's. Floors are of *ratio*.
 
 A load of small messages in bursts favours a broker that answers many packets with one write. Where
 messages come one at a time, nearly all the time is the kernel's, and brokers hardly differ: read
@@ -112,8 +113,6 @@ def _tables(run: Run) -> list[str]:
     ours = [BROKERS[name] for name in run.brokers if BROKERS[name].is_ours]
     for peer in (BROKERS[name] for name in run.brokers if not BROKERS[name].is_ours):
         parts.append(f"## Against {peer.title}\n")
-        if peer.name == MOSQUITTO:
-            parts.append("Floors are what a release must keep.\n")
         for broker in ours:
             kind = "compiled" if broker.is_compiled else "pure"
             floor = kind if peer.name == MOSQUITTO else ""

@@ -83,7 +83,7 @@ def main(words: Sequence[str]) -> int:
     lines, is_good = judge(samples, counted)
     _say("\n".join(lines))
     if arguments.json:
-        command = " ".join(["python -m tests.bench.soak", *words])
+        command = machine.command("tests.bench.soak", words)
         machine.keep(
             machine.SoakRun(about=machine.about(), command=command, lines=lines), arguments.json
         )

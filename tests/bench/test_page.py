@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.machine import About, BystandersRun, Run, SoakRun, keep, kept
+from tests.bench.machine import About, BystandersRun, Run, SoakRun, command, keep, kept
 from tests.bench.page import page
 from tests.bench.rounds import Reading
 
@@ -40,7 +40,7 @@ def test_the_page_says_where_and_how_it_was_measured():
 def test_the_page_compares_each_build_of_ours_with_each_other_broker():
     text = page([RUN])
     assert "| QoS 0 1→1, pipelined | 800 | 3200 |" in text
-    assert "| 4.00× | 4.00× | 25% | ≥ 4× | yes |" in text
+    assert "| 4.00× | 2.67× | 4.00× | 25% | ≥ 4× | yes |" in text
     against_mosquitto, against_amqtt = text.split("## Against amqtt")
     assert "### Signalbox, uvloop, compiled" in against_mosquitto
     assert "floor" not in against_amqtt
@@ -79,3 +79,8 @@ def test_a_run_is_read_back_as_it_was_kept(tmp_path):
     path = str(tmp_path / "run.json")
     keep(RUN, path)
     assert kept(path) == RUN
+
+
+def test_the_command_of_a_run_does_not_say_where_the_result_went():
+    words = ["qos0_1to1", "--json", "somewhere.json", "--rounds", "1"]
+    assert command("tests.bench", words) == "python -m tests.bench qos0_1to1 --rounds 1"
