@@ -16,7 +16,7 @@ from broker_runtime.broker.plans import Plan, Receivers
 from broker_runtime.codec.encoder import PACKET_IDS, publish_parts, publish_whole
 from broker_runtime.codec.packets import PUBLISH
 from broker_runtime.session.window import MAX_PACKET_ID, Passed
-from broker_runtime.storage.base import PublishRun
+from broker_runtime.storage.publishes import PublishRun
 from broker_runtime.storage.runs import contents_of, messages_of
 
 if TYPE_CHECKING:

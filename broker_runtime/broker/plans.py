@@ -94,7 +94,8 @@ class Reach:
 class Plan:
     """Who gets the messages of a topic.
 
-    ``whole``: at QoS 0. ``logged``: durable sessions that must get QoS 1 and 2 through the log;
+    ``whole``: at QoS 0; ``is_simple``: nothing is special about any of these. ``logged``: durable
+    sessions that must get QoS 1 and 2 through the log;
     ``alike``: those of them that get QoS 1 as it came, ``unlike`` the others. What is said of QoS 1
     and 2 is worked out when the first such message comes.
     """
@@ -103,6 +104,7 @@ class Plan:
         "_at",
         "_deliveries",
         "alike",
+        "is_simple",
         "logged",
         "route",
         "shared",
@@ -114,6 +116,7 @@ class Plan:
         self.route = route
         self.shared: list[SharedGroup[Session]] = route.shared
         self.whole = Reach(deliveries, 0)
+        self.is_simple = not self.whole.slow and not route.shared
         self._at: dict[int, Reach] = {0: self.whole}
         self._deliveries = deliveries
         self.logged = self.unlike = _NOBODY

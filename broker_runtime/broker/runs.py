@@ -11,7 +11,7 @@ from broker_runtime.codec.encoder import PACKET_IDS
 from broker_runtime.codec.framing import read_header
 from broker_runtime.codec.reasons import Violation
 from broker_runtime.session.window import MAX_PACKET_ID
-from broker_runtime.storage.base import PublishRun
+from broker_runtime.storage.publishes import PublishRun
 
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection

@@ -26,6 +26,7 @@ from broker_runtime.contract.queries import (
     MessageList,
     TraceStep,
 )
+from broker_runtime.storage.publishes import PublishMix, PublishRun
 
 Done = Callable[[Exception | None], None]
 
@@ -85,28 +86,6 @@ class StoredMessage(msgspec.Struct, eq=False, gc=False, array_like=True):
     def message_id(self) -> str:
         """The id shown to people."""
         return f"{self.shard:02X}{self.seq:014X}"
-
-
-class PublishRun(msgspec.Struct, eq=False, gc=False):
-    """PUBLISHes of one client that came one after another: to one topic, at one QoS, not retained,
-    without topic alias and message expiry. Kept as received, which costs a fraction of a
-    ``StoredMessage`` each; ``runs.messages_of`` takes it apart.
-
-    ``packets`` holds ``count`` whole PUBLISH packets of MQTT ``version`` (4: before MQTT 5), their
-    numbers are ``first_seq`` and those that follow it, without a gap.
-    """
-
-    shard: int
-    first_seq: int
-    count: int
-    stored_ms: int
-    topic: str
-    qos: int
-    version: int
-    client_id: str
-    username: str
-    address: str
-    packets: bytes
 
 
 @dataclass(slots=True)
@@ -343,6 +322,10 @@ class Journal(Protocol):
         self, run: PublishRun, deliveries: Sequence[tuple[str, int]], result: str
     ) -> None:
         """The same for messages that came one after another and all went to the same clients."""
+        ...
+
+    def published_mix(self, mix: PublishMix) -> None:
+        """The same for messages that came one after another, each to a topic of its own."""
         ...
 
     def step(

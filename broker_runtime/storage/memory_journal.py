@@ -16,9 +16,10 @@ from broker_runtime.contract.queries import (
     MessageSummary,
     TraceStep,
 )
-from broker_runtime.storage.base import MessageQuery, PublishRun, StoredMessage
+from broker_runtime.storage.base import MessageQuery, StoredMessage
 from broker_runtime.storage.descriptions import Step, detail_of, place_of, summary_of, trace_of
-from broker_runtime.storage.runs import messages_of
+from broker_runtime.storage.publishes import PublishMix, PublishRun
+from broker_runtime.storage.runs import messages_of, mixed_messages_of
 
 MAX_MESSAGES = 20_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -82,6 +83,11 @@ class MemoryJournal:
         """See ``base.Journal.published_run``."""
         for message in messages_of(run):
             self.published(message, deliveries, result)
+
+    def published_mix(self, mix: PublishMix) -> None:
+        """See ``base.Journal.published_mix``."""
+        for message, deliveries in zip(mixed_messages_of(mix), mix.audiences, strict=True):
+            self.published(message, deliveries, "success" if deliveries else "no_subscriber")
 
     def step(
         self, seq: int, client_id: str, packet_type: str, qos: int, result: str, at_ms: int

@@ -9,9 +9,10 @@ import pytest
 from broker_runtime.codec.packets import Properties
 from broker_runtime.codec.properties import forwardable_block
 from broker_runtime.contract.queries import ClientEvent, Message, MessageSummary, TraceStep
-from broker_runtime.storage.base import MessageQuery, PublishRun, StorageError
+from broker_runtime.storage.base import MessageQuery, StorageError
 from broker_runtime.storage.journal.segment_journal import SegmentJournal
 from broker_runtime.storage.memory_journal import MemoryJournal
+from broker_runtime.storage.publishes import PublishMix, PublishRun
 from tests.storage.samples import FIRST_SEQ, NOW_MS, message
 
 
@@ -272,3 +273,20 @@ async def test_a_page_goes_on_after_the_last_message_of_the_one_before(journal):
 
     seqs = [int(row.message_id, 16) - FIRST_SEQ for row in (*first, *rest)]
     assert seqs == [0, 1, 2, 3, 4]
+
+
+async def test_a_mix_is_found_message_by_message_with_its_trace(journal):
+    packets = b"\x30\x06\x00\x01aone" + b"\x30\x06\x00\x01btwo"
+    mix = PublishMix(0, FIRST_SEQ, NOW_MS, 4, "p", "u", "1.2.3.4:5", packets, [[("r", 0)], []])
+    journal.published_mix(mix)
+    found = (await journal.list_messages(query())).messages
+    assert [(m.topic, m.client_id, m.qos, m.payload_bytes) for m in found] == [
+        ("a", "p", 0, 3),
+        ("b", "p", 0, 3),
+    ]
+    second = await journal.get_message(found[1].message_id)
+    assert second.payload == b"two"
+    assert await journal.get_trace(found[0].message_id) == [
+        step("produce", NOW_MS, "p", "PUBLISH", 0),
+        step("consume", NOW_MS, "r", "PUBLISH", 0),
+    ]

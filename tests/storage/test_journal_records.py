@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from broker_runtime.codec.encoder import encode
 from broker_runtime.codec.packets import Properties, Publish
-from broker_runtime.storage.base import PublishRun
 from broker_runtime.storage.journal.records import (
     FRAME_RECORDS,
     FRAME_STEPS,
@@ -21,6 +20,7 @@ from broker_runtime.storage.journal.records import (
     frame_at,
     frames_of,
 )
+from broker_runtime.storage.publishes import PublishMix, PublishRun
 from tests.storage.samples import FIRST_SEQ, message
 
 TEXT = st.text(max_size=20)
@@ -212,3 +212,77 @@ def test_steps_of_many_messages_are_read_one_by_one():
 def test_frames_of_step_runs_are_cut_by_the_steps():
     many = [(9, "c", "PUBACK", 1, "success", [7] * (FRAME_STEPS // 2))] * 3
     assert [f.count for f in frames_of([], [], [], [], many)] == [FRAME_STEPS, FRAME_STEPS // 2]
+
+
+def mix_of(first_seq, version, *messages):
+    """A mix of (topic, payload, audience) each."""
+    packets = [
+        encode(Publish(topic=topic, payload=payload), version) for topic, payload, _ in messages
+    ]
+    audiences = [audience for _, _, audience in messages]
+    return PublishMix(0, first_seq, 7, version, "c", "u", "a", b"".join(packets), audiences)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(["t", "é/x"]), st.binary(max_size=200), DELIVERIES),
+            min_size=1,
+        ),
+        max_size=3,
+    ),
+    st.sampled_from([4, 5]),
+)
+def test_a_mix_is_read_as_the_messages_it_was(made, version):
+    mixes = [mix_of(n * 1_000, version, *messages) for n, messages in enumerate(made)]
+    frames, _, whole = read_all(
+        b"".join(encode_frame(frame)[0] for frame in frames_of([], [], [], (), (), mixes))
+    )
+    assert whole
+    rows = [(row, frame.audiences) for frame in frames for row in frame.publishes]
+    assert [
+        (r[0], r[2], r[9], r[12], audience_of(a[r[13]] if r[13] >= 0 else None)) for r, a in rows
+    ] == [
+        (n * 1_000 + place, topic, payload, "success" if audience else "no_subscriber", audience)
+        for n, messages in enumerate(made)
+        for place, (topic, payload, audience) in enumerate(messages)
+    ]
+    assert {r[1:2] + r[3:8] + r[10:12] for r, _ in rows} <= {(7, "c", "u", "a", 0, False, b"", 0)}
+
+
+def test_an_audience_of_several_mixes_is_encoded_once():
+    shared = [("r", 0)]
+    mixes = [mix_of(n, 4, ("t", b"", shared), ("u", b"", [])) for n in (1, 3)]
+    (frame,) = frames_of([], [], [], (), (), mixes)
+    assert (frame.count, len(frame.lists)) == (4, 3)
+
+
+def test_frames_of_mixes_are_cut_by_their_messages():
+    mix = mix_of(1, 4, *[("t", b"", [])] * (FRAME_RECORDS // 2))
+    counts = [frame.count for frame in frames_of([], [], [], (), (), [mix] * 3)]
+    assert counts == [FRAME_RECORDS, FRAME_RECORDS // 2]
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        PublishMix(0, FIRST_SEQ, 7, 4, "c", "u", "a", b"\x30\x03\x00\x01t", [[], []]),
+        PublishMix(0, FIRST_SEQ, 7, 4, "c", "u", "a", b"\x30\x03\x00\x01\xff", [[]]),
+        PublishMix(0, FIRST_SEQ, 7, 4, "c", "u", "a", b"\x10\x00", [[]]),
+    ],
+)
+def test_a_mix_of_something_else_is_damage(mix):
+    (frame,) = frames_of([], [], [], (), (), [mix])
+    data, _ = encode_frame(frame)
+    assert frame_at(data, 0) == Found(len(data), None)
+
+
+def test_a_mix_that_cannot_be_encoded_is_left_out_alone():
+    bad = mix_of(1, 4, ("t", b"", []))
+    bad.username = "\ud800"
+    worse = mix_of(2, 4, ("t", b"", [("\ud800", 0)]))
+    (frame,) = frames_of([], [], [], (), (), [bad, worse, mix_of(3, 4, ("t", b"", [("r", 0)]))])
+    data, left_out = encode_frame(frame)
+    assert left_out == 1
+    (kept,), _, _ = read_all(data)
+    assert [(row[0], row[12]) for row in kept.publishes] == [(2, "no_subscriber"), (3, "success")]

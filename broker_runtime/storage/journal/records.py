@@ -11,9 +11,10 @@ from zlib import crc32
 import msgspec
 
 from broker_runtime.contract.queries import ClientEvent
-from broker_runtime.storage.base import PublishRun, StoredMessage
+from broker_runtime.storage.base import StoredMessage
 from broker_runtime.storage.descriptions import Step
-from broker_runtime.storage.runs import RunDamaged, contents_of
+from broker_runtime.storage.publishes import PublishMix, PublishRun
+from broker_runtime.storage.runs import RunDamaged, contents_of, parts_of
 
 Pending = tuple[StoredMessage, Sequence[tuple[str, int]], str]
 """A publish as the broker hands it over: message, deliveries, result."""
@@ -28,6 +29,10 @@ properties, shard, result, audience (index of the frame's ``audiences``, -1 when
 RunRow = tuple[int, int, int, int, str, int, int, str, str, str, bytes, str, int]
 """shard, first seq, count, stored_ms, topic, QoS, version, client id, username, address, packets,
 result, audience."""
+
+MixRow = tuple[int, int, int, int, str, str, str, bytes, list[int]]
+"""shard, first seq, stored_ms, version, client id, username, address, packets, for each message its
+audience (index of the frame's ``lists``)."""
 
 StepRun = tuple[int, str, str, int, str, Sequence[int]]
 """at_ms, client id, packet type, QoS, result, seqs."""
@@ -60,6 +65,9 @@ class Frame(msgspec.Struct, array_like=True, frozen=True):
     events: list[EventRow] = []
     runs: list[RunRow] = []
     step_runs: list[StepRun] = []
+    mixes: list[MixRow] = []
+    lists: list[msgspec.Raw] = []
+    """Audiences of mixes: encoded with the frame, where one by one they would take 0.3 us each."""
 
     @property
     def count(self) -> int:
@@ -70,11 +78,14 @@ class Frame(msgspec.Struct, array_like=True, frozen=True):
             + len(self.events)
             + sum([row[2] for row in self.runs])
             + sum([len(row[5]) for row in self.step_runs])
+            + sum([len(row[8]) for row in self.mixes])
         )
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_frame = msgspec.msgpack.Decoder(Frame).decode
+NOBODY = _encode([])
+"""An audience of nobody, encoded."""
 _decode_audience = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
 
 
@@ -120,10 +131,12 @@ def frames_of(
     events: Sequence[EventRow],
     runs: Sequence[PendingRun] = (),
     step_runs: Sequence[StepRun] = (),
+    mixes: Sequence[PublishMix] = (),
 ) -> Iterator[Frame]:
     """Cut what has gathered into frames."""
     yield from _publish_frames(publishes)
     yield from _run_frames(runs)
+    yield from _mix_frames(mixes)
     for start in range(0, len(steps), FRAME_RECORDS):
         yield Frame(steps=list(steps[start : start + FRAME_RECORDS]))
     yield from _step_run_frames(step_runs)
@@ -165,6 +178,34 @@ def _run_frames(runs: Sequence[PendingRun]) -> Iterator[Frame]:
         yield Frame(runs=rows, audiences=audiences.encoded)
 
 
+def _mix_frames(mixes: Sequence[PublishMix]) -> Iterator[Frame]:
+    chosen: list[PublishMix] = []
+    count = size_bytes = 0
+    for mix in mixes:
+        chosen.append(mix)
+        count += len(mix.audiences)
+        size_bytes += len(mix.packets)
+        if size_bytes >= FRAME_BYTES or count >= FRAME_RECORDS:
+            yield _mix_frame(chosen)
+            chosen, count, size_bytes = [], 0, 0
+    if chosen:
+        yield _mix_frame(chosen)
+
+
+def _mix_frame(mixes: Sequence[PublishMix]) -> Frame:
+    """Each audience once; without a step of Python for a message."""
+    known: dict[int, Any] = {}
+    for mix in mixes:
+        known.update(zip(map(id, mix.audiences), mix.audiences, strict=True))
+    numbers = dict(zip(known, range(len(known)), strict=True))
+    rows: list[MixRow] = [
+        (m.shard, m.first_seq, m.stored_ms, m.version, m.client_id, m.username, m.address,
+         m.packets, list(map(numbers.__getitem__, map(id, m.audiences))))
+        for m in mixes
+    ]  # fmt: skip
+    return Frame(mixes=rows, lists=list(known.values()))
+
+
 def _step_run_frames(step_runs: Sequence[StepRun]) -> Iterator[Frame]:
     rows: list[StepRun] = []
     count = 0
@@ -179,8 +220,9 @@ def _step_run_frames(step_runs: Sequence[StepRun]) -> Iterator[Frame]:
 
 
 def _taken_apart(frame: Frame) -> Frame:
-    """The same records without runs."""
+    """The same records without runs and mixes."""
     publishes, steps = list(frame.publishes), list(frame.steps)
+    audiences = [*frame.audiences, *map(bytes, frame.lists)]
     for row in frame.runs:
         (shard, seq, _, stored_ms, topic, qos, version, client_id, username, address, packets,
          result, audience) = row  # fmt: skip
@@ -189,9 +231,28 @@ def _taken_apart(frame: Frame) -> Frame:
                 (number, stored_ms, topic, client_id, username, address, qos, False, None,
                  payload, properties, shard, result, audience)
             )  # fmt: skip
+    for mix in frame.mixes:
+        publishes += _rows_of(mix, audiences, len(frame.audiences))
     for at_ms, client_id, packet_type, qos, result, seqs in frame.step_runs:
         steps += [(number, at_ms, client_id, packet_type, qos, result) for number in seqs]
-    return Frame(publishes, frame.audiences, steps, frame.events)
+    return Frame(publishes, audiences, steps, frame.events)
+
+
+def _rows_of(mix: MixRow, audiences: list[bytes], first_list: int) -> list[PublishRow]:
+    shard, seq, stored_ms, version, client_id, username, address, packets, numbers = mix
+    parts = parts_of(packets, version)
+    if len(parts) != len(numbers):
+        raise RunDamaged("there are more packets or fewer than audiences")
+    rows: list[PublishRow] = []
+    for place, (topic, properties, payload) in enumerate(parts):
+        audience = first_list + numbers[place]
+        has_any = audiences[audience] != NOBODY
+        rows.append(
+            (seq + place, stored_ms, topic.decode(), client_id, username, address, 0, False, None,
+             payload, properties, shard, "success" if has_any else "no_subscriber",
+             audience if has_any else -1)
+        )  # fmt: skip
+    return rows
 
 
 def encode_frame(frame: Frame) -> tuple[bytes, int]:
@@ -208,13 +269,15 @@ def encode_frame(frame: Frame) -> tuple[bytes, int]:
             [row for row in frame.events if _encodable(row)],
             [row for row in frame.runs if _encodable(row)],
             [row for row in frame.step_runs if _encodable(row)],
+            [row for row in frame.mixes if _encodable(row)],
+            [audience if _encodable(audience) else msgspec.Raw(NOBODY) for audience in frame.lists],
         )
         left_out = whole - frame.count
         body = _encode(frame)
     return HEADER.pack(len(body), crc32(body)) + body, left_out
 
 
-def _encodable(row: tuple[Any, ...]) -> bool:
+def _encodable(row: object) -> bool:
     try:
         _encode(row)
     except (ValueError, TypeError, OverflowError):
@@ -251,8 +314,8 @@ def frame_at(data: bytes, offset: int) -> Found | int:
         return Found(start + length, None)
     try:
         frame = _decode_frame(body)
-        if frame.runs or frame.step_runs:
+        if frame.runs or frame.step_runs or frame.mixes:
             frame = _taken_apart(frame)
         return Found(start + length, frame)
-    except (msgspec.MsgspecError, RunDamaged):
+    except (msgspec.MsgspecError, RunDamaged, UnicodeDecodeError, IndexError):
         return Found(start + length, None)

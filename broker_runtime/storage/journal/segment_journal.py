@@ -18,7 +18,7 @@ from broker_runtime.contract.queries import (
     MessageList,
     TraceStep,
 )
-from broker_runtime.storage.base import MessageQuery, PublishRun, StorageError, StoredMessage
+from broker_runtime.storage.base import MessageQuery, StorageError, StoredMessage
 from broker_runtime.storage.descriptions import Step
 from broker_runtime.storage.journal import layout
 from broker_runtime.storage.journal.indexer_process import IndexerProcess
@@ -34,6 +34,7 @@ from broker_runtime.storage.journal.records import (
 from broker_runtime.storage.journal.resume import resume
 from broker_runtime.storage.journal.search import Search
 from broker_runtime.storage.journal.segments import SEGMENT_BYTES, SegmentWriter
+from broker_runtime.storage.publishes import PublishMix, PublishRun
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class SegmentJournal:
         self._size_bytes = self._discarded = 0
         self._publishes: list[Pending] = []
         self._runs: list[PendingRun] = []
+        self._mixes: list[PublishMix] = []
         self._steps: list[Step] = []
         self._step_runs: list[StepRun] = []
         self._events: list[EventRow] = []
@@ -138,6 +140,12 @@ class SegmentJournal:
     ) -> None:
         """See ``base.Journal.published_run``."""
         self._runs.append((run, deliveries, result))
+        if self._timer is None:
+            self._arm()
+
+    def published_mix(self, mix: PublishMix) -> None:
+        """See ``base.Journal.published_mix``."""
+        self._mixes.append(mix)
         if self._timer is None:
             self._arm()
 
@@ -279,17 +287,19 @@ class SegmentJournal:
         steps, self._steps = self._steps, []
         events, self._events = self._events, []
         runs, self._runs = self._runs, []
+        mixes, self._mixes = self._mixes, []
         step_runs, self._step_runs = self._step_runs, []
         count = len(publishes) + len(steps) + len(events)
         count += sum([pending[0].count for pending in runs])
         count += sum([len(step_run[5]) for step_run in step_runs])
+        count += sum([len(mix.audiences) for mix in mixes])
         if not count:
             return
         self._flush_s = BUSY_FLUSH_S if count >= BUSY_RECORDS else FLUSH_S
         if self._segments is None or self._must_drop():
             self._dropped += count
             return
-        for frame in frames_of(publishes, steps, events, runs, step_runs):
+        for frame in frames_of(publishes, steps, events, runs, step_runs, mixes):
             data, left_out = encode_frame(frame)
             self._dropped += left_out
             if not self._segments.append(data):
