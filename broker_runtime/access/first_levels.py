@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,100}\Z")
+SHORTEST: Final = 3
+LONGEST: Final = 100
+NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},{LONGEST}}}\Z")
 """What a first-level topic may be called (CONTRACT T4)."""
 
 
@@ -57,7 +59,7 @@ class FirstLevels:
         """
         if name in self._named or name in self._created:
             return Admission.EXISTS
-        if NAME.match(name) is None:
+        if not SHORTEST <= len(name) <= LONGEST or NAME.match(name) is None:
             return Admission.PLAIN
         if not self._auto_create:
             return Admission.UNKNOWN

@@ -38,6 +38,7 @@ class Refusal:
 
 
 _NOBODY: Final[list[Delivery[Session]]] = []
+_NO_SESSIONS: Final[list[Session]] = []
 """Shared by all plans; nobody changes what a plan holds."""
 
 
@@ -63,41 +64,47 @@ class Reach:
 
     __slots__ = ("direct", "names", "sessions", "slow")
 
-    def __init__(self, deliveries: list[Delivery[Session]], qos: int) -> None:
+    def __init__(self, receivers: Receivers) -> None:
         self.slow = _NOBODY
-        for delivery in deliveries:
-            if not _is_plain(delivery) or (qos and (delivery.qos < qos or _needs_log(delivery))):
-                self._sort(deliveries, qos)
-                return
-        # The usual subscribers, and the price of a topic never seen.
-        receivers = Receivers([delivery.subscriber for delivery in deliveries], qos)
         self.direct: tuple[Receivers, ...] = (receivers,)
         self.sessions = receivers.sessions
         self.names = receivers.names
-
-    def _sort(self, deliveries: list[Delivery[Session]], qos: int) -> None:
-        reached = [d for d in deliveries if not (qos and _needs_log(d))]
-        by_qos: dict[int, list[Session]] = {qos: []}
-        for delivery in reached:
-            if _is_plain(delivery):
-                by_qos.setdefault(min(qos, delivery.qos), []).append(delivery.subscriber)
-        self.direct = tuple([Receivers(sessions, at) for at, sessions in by_qos.items()])
-        self.sessions = self.direct[0].sessions
-        self.names = [name for receivers in self.direct for name in receivers.names]
-        self.slow = [d for d in reached if not _is_plain(d)]
 
     def is_empty(self) -> bool:
         """Whether nobody gets them but through the log or a shared group."""
         return not (self.names or self.slow)
 
 
+def _reach(deliveries: list[Delivery[Session]], qos: int) -> Reach:
+    for delivery in deliveries:
+        if delivery.is_special or (qos and (delivery.qos < qos or _needs_log(delivery))):
+            return _sorted(deliveries, qos)
+    # The usual subscribers, and the price of a topic never seen.
+    return Reach(Receivers([delivery.subscriber for delivery in deliveries], qos))
+
+
+def _sorted(deliveries: list[Delivery[Session]], qos: int) -> Reach:
+    reached = [d for d in deliveries if not (qos and _needs_log(d))]
+    by_qos: dict[int, list[Session]] = {qos: []}
+    for delivery in reached:
+        if not delivery.is_special:
+            by_qos.setdefault(min(qos, delivery.qos), []).append(delivery.subscriber)
+    direct = tuple([Receivers(sessions, at) for at, sessions in by_qos.items()])
+    reach = Reach(direct[0])
+    reach.direct = direct
+    reach.names = [name for receivers in direct for name in receivers.names]
+    reach.slow = [d for d in reached if d.is_special]
+    return reach
+
+
 class Plan:
     """Who gets the messages of a topic.
 
     ``whole``: at QoS 0; ``is_simple``: nothing is special about any of these. ``logged``: durable
-    sessions that must get QoS 1 and 2 through the log;
-    ``alike``: those of them that get QoS 1 as it came, ``unlike`` the others. What is said of QoS 1
-    and 2 is worked out when the first such message comes.
+    sessions that must get QoS 1 and 2 through the log; ``alike``: those of them that get QoS 1 as
+    it came, ``unlike`` the others. What is said of QoS 1 and 2 is worked out when the first such
+    message comes. It does not hold its route, which holds it: in a circle, every topic never seen
+    would be left to the garbage collector.
     """
 
     __slots__ = (
@@ -106,33 +113,37 @@ class Plan:
         "alike",
         "is_simple",
         "logged",
-        "route",
         "shared",
         "unlike",
         "whole",
     )
 
-    def __init__(self, route: Route[Session], deliveries: list[Delivery[Session]]) -> None:
-        self.route = route
-        self.shared: list[SharedGroup[Session]] = route.shared
-        self.whole = Reach(deliveries, 0)
-        self.is_simple = not self.whole.slow and not route.shared
-        self._at: dict[int, Reach] = {0: self.whole}
+    def __init__(
+        self, deliveries: list[Delivery[Session]], shared: list[SharedGroup[Session]]
+    ) -> None:
+        self.shared = shared
+        self.whole = _reach(deliveries, 0)
+        self.is_simple = not self.whole.slow and not shared
+        self._at: dict[int, Reach] | None = None
         self._deliveries = deliveries
         self.logged = self.unlike = _NOBODY
-        self.alike: list[Session] = []
+        self.alike = _NO_SESSIONS
         for delivery in deliveries:
-            if _needs_log(delivery):
+            if delivery.qos and delivery.subscriber.durable:
                 self.logged = [d for d in deliveries if _needs_log(d)]
-                self.alike = [d.subscriber for d in self.logged if _is_plain(d)]
-                self.unlike = [d for d in self.logged if not _is_plain(d)]
+                self.alike = [d.subscriber for d in self.logged if not d.is_special]
+                self.unlike = [d for d in self.logged if d.is_special]
                 break
 
     def at(self, qos: int) -> Reach:
         """Who gets the messages that are published at this QoS, the log apart."""
+        if qos == 0:
+            return self.whole
+        if self._at is None:
+            self._at = {}
         reach = self._at.get(qos)
         if reach is None:
-            reach = self._at[qos] = Reach(self._deliveries, qos)
+            reach = self._at[qos] = _reach(self._deliveries, qos)
         return reach
 
     def session_count(self) -> int:
@@ -148,24 +159,22 @@ def _needs_log(delivery: Delivery[Session]) -> bool:
     return delivery.qos > 0 and delivery.subscriber.durable
 
 
-def _is_plain(delivery: Delivery[Session]) -> bool:
-    return not (
-        delivery.identifiers
-        or delivery.no_local
-        or delivery.own is not None
-        or delivery.retain_as_published
-    )
-
-
 class Entry:
     """Publishing to one topic by one client. ``mask``: allowed (QoS, retain) pairs."""
 
     __slots__ = ("mask", "plan", "refusal", "route", "topic")
 
-    def __init__(self, topic: str, plan: Plan, mask: int, refusal: Refusal | None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        route: Route[Session],
+        plan: Plan,
+        mask: int,
+        refusal: Refusal | None,
+    ) -> None:
         self.topic = topic
+        self.route = route
         self.plan = plan
-        self.route = plan.route
         self.mask = mask
         self.refusal = refusal
 
@@ -182,6 +191,8 @@ class Planner:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._offered = _offered(core.offers)
+        self._max_topic_bytes = core.settings.max_topic_bytes
+        self._max_topic_levels = core.settings.max_topic_levels
 
     def entry(self, session: Session, raw_topic: bytes) -> Entry | Violation:
         """What a PUBLISH of this client to this topic means; a violation when it is no topic."""
@@ -195,75 +206,84 @@ class Planner:
         topic = topic_of(raw_topic)
         if isinstance(topic, Violation):
             return topic
-        rights = core.rights_of(session)
-        refusal = self._unfit(raw_topic, topic)
-        mask = 0 if refusal is not None else rights.publish_mask(topic) & self._offered
+        refusal: Refusal | None = None
+        if (
+            topic[0] == "$"
+            or len(raw_topic) > self._max_topic_bytes
+            or topic.count("/") >= self._max_topic_levels
+        ):
+            refusal = self.unfit_topic(topic)
+        mask = 0
+        if refusal is None:
+            mask = core.rights_of(session).publish_mask(topic) & self._offered
         if mask:
             refusal = self.admit(topic)
             mask = 0 if refusal is not None else mask
-        entry = Entry(topic, self.plan(topic), mask, refusal)
+        route = core.tree.match(topic)
+        entry = Entry(topic, route, self._plan_of(topic, route), mask, refusal)
         session.remember_topic(raw_topic, entry)
         return entry
 
     def plan(self, topic: str) -> Plan:
         """Who gets the messages of a topic; kept with the route, and right as long."""
-        route = self._core.tree.match(topic)
+        return self._plan_of(topic, self._core.tree.match(topic))
+
+    def _plan_of(self, topic: str, route: Route[Session]) -> Plan:
         plan = route.plan
         if plan is None:
-            plan = route.plan = Plan(route, self._allowed(topic, route.direct))
+            plan = route.plan = Plan(self._allowed(topic, route.direct), route.shared)
         assert isinstance(plan, Plan), "nobody else puts anything there"
         return plan
 
     def direct_plan(self, session: Session) -> Plan:
         """Exactly one client gets it, at the QoS it was published with."""
         delivery = Delivery(session, 2, False, False, (), None)
-        return Plan(Route([delivery], [], -1), [delivery])
+        return Plan([delivery], [])
 
     def _allowed(self, topic: str, deliveries: list[Delivery[Session]]) -> list[Delivery[Session]]:
         """Those whose client may receive the topic now (SECURITY Z5, Z14, S6)."""
         if self._core.policies.allow_everything:
             return deliveries
-        answers: dict[tuple[Rights, int], bool] = {}
-        allowed = []
+        core, epoch = self._core, self._core.access_epoch
+        masks: dict[Rights, int] = {}
+        asked: Rights | None = None
+        mask, refused = 0, 0
         for delivery in deliveries:
-            key = (self._core.rights_of(delivery.subscriber).delivery, delivery.qos)
-            answer = answers.get(key)
-            if answer is None:
-                answer = key[0].refuses_delivery(topic, qos=delivery.qos) is None
-                answers[key] = answer
-            if answer:
-                allowed.append(delivery)
-        return allowed
+            session = delivery.subscriber
+            rights = session.rights
+            if rights is None or session.rights_epoch != epoch:
+                rights = core.rights_of(session)
+            if rights is not asked:
+                asked, shared = rights, rights.delivery
+                mask = masks.get(shared, -1)
+                if mask < 0:
+                    mask = masks[shared] = shared.delivery_mask(topic)
+            refused += not mask >> delivery.qos & 1
+        if not refused:
+            return deliveries
+        return [d for d in deliveries if masks[core.rights_of(d.subscriber).delivery] >> d.qos & 1]
 
     def unfit_topic(self, topic: str) -> Refusal | None:
         """Why no client may publish to a topic, whatever its rights; None when one may."""
-        return self._unfit(topic.encode(), topic)
-
-    def _unfit(self, raw_topic: bytes, topic: str) -> Refusal | None:
-        settings = self._core.settings
-        if (
-            topic[:1] != "$"
-            and len(raw_topic) <= settings.max_topic_bytes
-            and topic.count("/") < settings.max_topic_levels
-        ):
-            return None
         if topic.startswith("$"):
             return Refusal(
                 ReasonCode.NOT_AUTHORIZED,
                 "reserved_topic",
                 "topics that begin with '$' belong to the server",
             )
-        if len(raw_topic) > settings.max_topic_bytes:
+        if len(topic.encode()) > self._max_topic_bytes:
             return Refusal(
                 ReasonCode.TOPIC_NAME_INVALID,
                 "topic_too_long",
-                f"the topic is longer than {settings.max_topic_bytes} bytes",
+                f"the topic is longer than {self._max_topic_bytes} bytes",
             )
-        return Refusal(
-            ReasonCode.TOPIC_NAME_INVALID,
-            "topic_too_deep",
-            f"the topic has more than {settings.max_topic_levels} levels",
-        )
+        if topic.count("/") >= self._max_topic_levels:
+            return Refusal(
+                ReasonCode.TOPIC_NAME_INVALID,
+                "topic_too_deep",
+                f"the topic has more than {self._max_topic_levels} levels",
+            )
+        return None
 
     def admit(self, topic: str) -> Refusal | None:
         """Why a client with the right to publish still may not: the first level (DECISIONS 2)."""

@@ -36,10 +36,19 @@ class Delivery(Generic[S]):
     ``qos`` is the highest of them [MQTT-3.3.4-2], ``identifiers`` holds those of all, repeated when
     repeated (MQTT 5.0 §3.3.4). ``no_local``: every one has No Local: skip it when the publisher is
     this subscriber [MQTT-3.8.3-3]. ``own``: set when only some have No Local: what stands in place
-    of this delivery when the publisher is this subscriber.
+    of this delivery when the publisher is this subscriber. ``is_special``: any of these but the QoS
+    is set, so that the subscriber may get other bytes than others.
     """
 
-    __slots__ = ("identifiers", "no_local", "own", "qos", "retain_as_published", "subscriber")
+    __slots__ = (
+        "identifiers",
+        "is_special",
+        "no_local",
+        "own",
+        "qos",
+        "retain_as_published",
+        "subscriber",
+    )
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class Delivery(Generic[S]):
         self.retain_as_published = retain_as_published
         self.identifiers = identifiers
         self.own = own
+        self.is_special = bool(identifiers or no_local or own is not None or retain_as_published)
 
     def is_of(self, options: SubscriptionOptions) -> bool:
         """Whether a subscription with these options alone would be the same."""

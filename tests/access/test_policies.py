@@ -200,6 +200,7 @@ def test_the_evaluator_agrees_with_the_obvious_one(policies, topic, qos, retain)
     assert bool(granted.publish_mask(topic) & combination(qos, retain)) is expected
     delivered = granted.refuses_delivery(topic, qos=qos) is None
     assert delivered is obvious(policies, "sub", topic, qos, retain)
+    assert bool(granted.delivery_mask(topic) >> qos & 1) is delivered
     assert (granted.refuses_subscribe(topic, qos=qos) is None) is delivered
 
 
