@@ -107,7 +107,13 @@ BROKERS = {
 
 @contextlib.contextmanager
 def running(
-    broker: Broker, scenario: Scenario, *, core: int, cache: Path, profile: Path | None = None
+    broker: Broker,
+    scenario: Scenario,
+    *,
+    core: int,
+    cache: Path,
+    profile: Path | None = None,
+    has_priority: bool = True,
 ) -> Iterator[Running]:
     """Run a broker on a core; all that it started is gone at the end.
 
@@ -125,7 +131,8 @@ def running(
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
-        go_first(process.pid)
+        if has_priority:
+            go_first(process.pid)
         try:
             _await(lambda: broker.ready(start), process)
             _await(lambda: _connect(start.port), process)

@@ -50,12 +50,14 @@ def drive(
     port: int,
     pids: Sequence[int],
     limit_s: float,
+    has_priority: bool = True,
 ) -> dict[str, object]:
     """Run the generator once; what it printed.
 
     Args:
         core: the CPU it keeps to.
         pids: processes whose CPU time it reads, the broker's first.
+        has_priority: whether it goes before what else this machine does.
 
     Raises:
         Failed: it said why, took too long or printed nothing.
@@ -74,7 +76,8 @@ def drive(
             start_new_session=True,
         ) as process,
     ):
-        go_first(process.pid)
+        if has_priority:
+            go_first(process.pid)
         try:
             told, complaint = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ enum { MAX_PIDS = 8 };
 static struct {
     const char *host, *shape, *tag, *pids;
     int port, publishers, subscribers, qos, payload_bytes, window, outstanding, batch, rate;
-    int version, persistent, filters, topics, parallel, connections, mixed, floods, flood_rate, deaf;
+    int version, persistent, filters, topics, parallel, connections, mixed, floods, flood_rate, deaf, relaxed;
     double seconds, warm_seconds;
 } options = {
     .host = "127.0.0.1", .shape = "one", .tag = "bench", .pids = "",
@@ -41,7 +41,7 @@ static void read_options(int count, char **words) {
         {"version", &options.version}, {"persistent", &options.persistent}, {"filters", &options.filters},
         {"topics", &options.topics}, {"parallel", &options.parallel}, {"connections", &options.connections},
         {"mixed", &options.mixed}, {"floods", &options.floods},
-        {"flood-rate", &options.flood_rate}, {"deaf", &options.deaf}};
+        {"flood-rate", &options.flood_rate}, {"deaf", &options.deaf}, {"relaxed", &options.relaxed}};
     struct { const char *name; const char **text; } texts[] = {
         {"host", &options.host}, {"shape", &options.shape}, {"tag", &options.tag}, {"pids", &options.pids}};
     struct { const char *name; double *seconds; } times[] = {
