@@ -9,9 +9,9 @@ from broker_runtime.broker import ending
 from broker_runtime.broker.client import Session
 from broker_runtime.broker.entrance import peer_of
 from broker_runtime.broker.first_packet import take_connect
-from broker_runtime.broker.hot_path import consume
 from broker_runtime.broker.states import CLOSED, DECIDING, LIVE, NEW
 from broker_runtime.broker.stats import Packets, no_packets, tallied
+from broker_runtime.broker.turns import take_turn
 from broker_runtime.broker.writing import WRITE_BYTES, write
 from broker_runtime.codec.framing import ReceiveBuffer
 from broker_runtime.codec.packets import PUBACK, PUBCOMP, PUBLISH
@@ -226,7 +226,7 @@ class Connection:
         if self.state == NEW:
             position = take_connect(core, self, buffer)
         if self.state == LIVE and not self.held and position < len(buffer):
-            position = consume(core, self, buffer, position)
+            position = take_turn(core, self, buffer, position)
         if self.state == CLOSED:
             return
         if position < len(buffer):

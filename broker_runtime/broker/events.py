@@ -47,16 +47,25 @@ class EventLog:
         self.listener(entry)
         self.announce(entry)
 
-    def note(self, event: str, *, client_id: str, username: str, address: str, reason: str) -> None:
-        """One event that may come again at once and often."""
+    def note(
+        self,
+        event: str,
+        client_id: str,
+        username: str,
+        address: str,
+        reason: str,
+        *,
+        times: int = 1,
+    ) -> None:
+        """An event that may come again at once and often, or came several times."""
         key = (event, client_id, username, address, reason)
         count = self._repeated.get(key)
         if count is not None:
-            self._repeated[key] = count + 1
+            self._repeated[key] = count + times
         elif len(self._repeated) >= MAX_KINDS:
-            self._left_out += 1
+            self._left_out += times
         else:
-            self._repeated[key] = 0
+            self._repeated[key] = times - 1
             self.add(event, client_id=client_id, username=username, address=address, reason=reason)
 
     def flush(self, now_s: float) -> None:

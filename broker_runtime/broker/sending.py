@@ -21,6 +21,7 @@ from broker_runtime.session.outgoing import Message, Outgoing
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
+    from broker_runtime.storage.base import PublishRun
 
 PUBLISH_0: Final = PUBLISH << 2
 """Index of ``stats.Packets``; the QoS is added."""
@@ -337,14 +338,20 @@ class Sending:
 
     def drop(self, seq: int, session: Session, qos: int, reason: str) -> None:
         """Count a message that a client does not get, with its reason."""
-        self._core.stats.dropped[reason] += 1
         self.step(seq, session, "DROP", qos, reason)
+        self._note_drop(session, 1, reason)
+
+    def drop_run(self, run: PublishRun, session: Session, reason: str) -> None:
+        """The same for all messages of a run, which the journal has already."""
+        core, seqs = self._core, list(range(run.first_seq, run.first_seq + run.count))
+        core.journal.steps(seqs, session.client_id, "DROP", run.qos, reason, core.now_ms())
+        self._note_drop(session, run.count, reason)
+
+    def _note_drop(self, session: Session, messages: int, reason: str) -> None:
+        self._core.stats.dropped[reason] += messages
+        text = f"messages to this client were dropped: {reason}"
         self._core.events.note(
-            "dropped",
-            client_id=session.client_id,
-            username=session.username,
-            address=session.address,
-            reason=f"messages to this client were dropped: {reason}",
+            "dropped", session.client_id, session.username, session.address, text, times=messages
         )
 
     def step(self, seq: int, session: Session, packet_type: str, qos: int, result: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.reasons import ReasonCode
+from broker_runtime.storage.base import MessageQuery
 from tests.broker.stage import policy
 
 
@@ -115,6 +116,29 @@ async def test_one_that_does_not_read_does_not_hold_up_the_others__E3(stage, ben
     await ben.send(*messages(9, qos=0, size=50))
     assert numbers(anna) == [*range(9), *range(9)]
     assert stage.count("dropped_queue_full") > 0
+
+
+async def test_one_that_does_not_read_loses_a_whole_run_at_once_and_each_message_is_counted__E3(
+    stage, ben
+):
+    deaf, anna = await stage.client("deaf"), await stage.client("anna")
+    for peer in (deaf, anna):
+        await peer.subscribe("a/#", 0)
+    deaf.transport.stuck = True
+    deaf.protocol.max_queued_bytes = 100
+    await ben.send(*messages(9, qos=0, size=50))
+    anna.take()
+    before = stage.count("dropped_queue_full")
+    await ben.send(*messages(9, qos=0, size=50))
+    assert stage.count("dropped_queue_full") == before + 9
+    assert numbers(anna) == list(range(9))
+    found = await stage.journal.list_messages(MessageQuery("a/#", 0, 100))
+    for summary in found.messages[-9:]:
+        steps = await stage.journal.get_trace(summary.message_id)
+        told = {(step.client_id, step.packet_type, step.result) for step in steps}
+        assert ("deaf", "DROP", "queue_full") in told
+        assert ("deaf", "PUBLISH", "success") not in told
+        assert ("anna", "PUBLISH", "success") in told
 
 
 async def test_a_window_that_fills_within_a_run_is_used_up_and_then_waited_for(stage, ben):
