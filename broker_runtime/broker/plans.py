@@ -24,6 +24,9 @@ DIRECT_PREFIX: Final = "$p2p/"
 """A message of the console for one client goes to this topic and the client id."""
 
 
+REFUSED: Final = (Admission.UNKNOWN, Admission.OVER_QUOTA)
+
+
 class Refusal:
     """Why a PUBLISH is not taken."""
 
@@ -48,10 +51,12 @@ class Receivers:
 
     __slots__ = ("names", "qos", "sessions")
 
-    def __init__(self, sessions: list[Session], qos: int) -> None:
+    def __init__(
+        self, sessions: list[Session], qos: int, names: list[tuple[str, int]] | None = None
+    ) -> None:
         self.sessions = sessions
         self.qos = qos
-        self.names = [(session.client_id, qos) for session in sessions]
+        self.names = names or [(session.client_id, qos) for session in sessions]
 
 
 class Reach:
@@ -62,39 +67,42 @@ class Reach:
     others.
     """
 
-    __slots__ = ("direct", "names", "sessions", "slow")
+    __slots__ = ("_direct", "_qos", "names", "sessions", "slow")
 
-    def __init__(self, receivers: Receivers) -> None:
+    def __init__(self, deliveries: list[Delivery[Session]], qos: int) -> None:
+        self._qos = qos
+        self._direct: tuple[Receivers, ...] | None = None
         self.slow = _NOBODY
-        self.direct: tuple[Receivers, ...] = (receivers,)
-        self.sessions = receivers.sessions
-        self.names = receivers.names
+        for delivery in deliveries:
+            if delivery.is_special or (qos and (delivery.qos < qos or _needs_log(delivery))):
+                self._sort(deliveries, qos)
+                return
+        # The usual subscribers, and the price of a topic never seen.
+        self.sessions = [delivery.subscriber for delivery in deliveries]
+        self.names = [(session.client_id, qos) for session in self.sessions]
+
+    def _sort(self, deliveries: list[Delivery[Session]], qos: int) -> None:
+        reached = [d for d in deliveries if not (qos and _needs_log(d))]
+        by_qos: dict[int, list[Session]] = {qos: []}
+        for delivery in reached:
+            if not delivery.is_special:
+                by_qos.setdefault(min(qos, delivery.qos), []).append(delivery.subscriber)
+        direct = tuple([Receivers(sessions, at) for at, sessions in by_qos.items()])
+        self._direct = direct
+        self.sessions = direct[0].sessions
+        self.names = [name for receivers in direct for name in receivers.names]
+        self.slow = [d for d in reached if d.is_special]
+
+    @property
+    def direct(self) -> tuple[Receivers, ...]:
+        """See above."""
+        if self._direct is None:
+            self._direct = (Receivers(self.sessions, self._qos, self.names),)
+        return self._direct
 
     def is_empty(self) -> bool:
         """Whether nobody gets them but through the log or a shared group."""
         return not (self.names or self.slow)
-
-
-def _reach(deliveries: list[Delivery[Session]], qos: int) -> Reach:
-    for delivery in deliveries:
-        if delivery.is_special or (qos and (delivery.qos < qos or _needs_log(delivery))):
-            return _sorted(deliveries, qos)
-    # The usual subscribers, and the price of a topic never seen.
-    return Reach(Receivers([delivery.subscriber for delivery in deliveries], qos))
-
-
-def _sorted(deliveries: list[Delivery[Session]], qos: int) -> Reach:
-    reached = [d for d in deliveries if not (qos and _needs_log(d))]
-    by_qos: dict[int, list[Session]] = {qos: []}
-    for delivery in reached:
-        if not delivery.is_special:
-            by_qos.setdefault(min(qos, delivery.qos), []).append(delivery.subscriber)
-    direct = tuple([Receivers(sessions, at) for at, sessions in by_qos.items()])
-    reach = Reach(direct[0])
-    reach.direct = direct
-    reach.names = [name for receivers in direct for name in receivers.names]
-    reach.slow = [d for d in reached if d.is_special]
-    return reach
 
 
 class Plan:
@@ -122,7 +130,7 @@ class Plan:
         self, deliveries: list[Delivery[Session]], shared: list[SharedGroup[Session]]
     ) -> None:
         self.shared = shared
-        self.whole = _reach(deliveries, 0)
+        self.whole = Reach(deliveries, 0)
         self.is_simple = not self.whole.slow and not shared
         self._at: dict[int, Reach] | None = None
         self._deliveries = deliveries
@@ -143,7 +151,7 @@ class Plan:
             self._at = {}
         reach = self._at.get(qos)
         if reach is None:
-            reach = self._at[qos] = _reach(self._deliveries, qos)
+            reach = self._at[qos] = Reach(self._deliveries, qos)
         return reach
 
     def session_count(self) -> int:
@@ -217,8 +225,9 @@ class Planner:
         if refusal is None:
             mask = core.rights_of(session).publish_mask(topic) & self._offered
         if mask:
-            refusal = self.admit(topic)
-            mask = 0 if refusal is not None else mask
+            admission = core.admit_first_level(topic.partition("/")[0])
+            if admission in REFUSED:
+                refusal, mask = self.admit(topic), 0
         route = core.tree.match(topic)
         entry = Entry(topic, route, self._plan_of(topic, route), mask, refusal)
         session.remember_topic(raw_topic, entry)

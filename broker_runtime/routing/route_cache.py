@@ -73,8 +73,8 @@ class RouteCache(Generic[S]):
         return True
 
     def put(self, topic: str, route: Route[S]) -> None:
-        """Remember a route; when there is no room, those go that were not used for long."""
-        self._seldom_used.pop(topic, None)
+        """Remember a route that ``get`` did not find; when there is no room, those go that were
+        not used for long."""
         self._keep(topic, route)
 
     def _keep(self, topic: str, route: Route[S]) -> None:
