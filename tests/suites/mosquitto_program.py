@@ -7,6 +7,7 @@ the program with ``NOT_APPLICABLE`` and a line that names it: the case is then n
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -56,10 +57,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _nobody(folder: Path) -> Path:
-    """A password file without users."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A password file whose only user nobody knows: one without users is refused."""
+    sys.path.insert(0, os.environ["SUITE_RUNTIME"])
+    from broker_runtime.passwords import set_password
+
     file = folder.with_suffix(".passwords")
-    file.touch()
+    set_password(file, "nobody", secrets.token_hex(16))
     return file
 
 
