@@ -129,7 +129,7 @@ async def test_pubrels_one_by_one_take_a_run_apart_only_once(stage, monkeypatch)
     """Cutting copies what is left: the square of the run, for a few bytes of input."""
     publisher = await stage.client("anna")
     await publisher.raw(publishes(4, "a/b", range(1, 801), 2))
-    runs = set()
+    runs: set[int] = set()
     for i in range(800, 0, -1):
         runs.update(map(id, publisher.protocol.session.received.runs.values()))
         publisher.protocol.data_received(bytes((0x62, 2, i >> 8, i & 255)))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +32,8 @@ class Reader:
 
     def __init__(self, stage):
         self.stage = stage
-        self.peer = None
-        self.times = Counter()
+        self.peer: Any = None  # away
+        self.times: Counter[Any] = Counter()
         self.firsts = defaultdict(list)
         self.open = []
         self.unreleased = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,7 +91,7 @@ STEPS = st.lists(
 
 def in_order(got):
     """Messages by topic and QoS, within which order is promised [MQTT-4.6.0-6]."""
-    ordered = {}
+    ordered: dict[tuple[str, int], list[tuple[object, ...]]] = {}
     for message in got:
         ordered.setdefault((message[0], message[2]), []).append(message)
     return ordered
@@ -103,7 +104,7 @@ class Run:
         self.behaviours = [Behaviour(**fields) for fields in clients]
         self.packet_by_packet = packet_by_packet
         self.peers = []
-        self.owed = [[] for _ in clients]
+        self.owed: list[list[Any]] = [[] for _ in clients]
         self.number = 0
 
     async def run(self, steps):

@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from broker_runtime.node import ExitCode
+from broker_runtime.exits import ExitCode
 from tests.faults.load import Load, subscribe_and_leave
 from tests.node.process import NodeProcess, wait_until
 

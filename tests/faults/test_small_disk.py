@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker_runtime.node import ExitCode
+from broker_runtime.exits import ExitCode
 from tests.faults.load import Load, subscribe_and_leave
 from tests.faults.small_disk import SmallDisk
 from tests.node.process import NodeProcess, wait_until

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from tests.kill.ledger import Ledger, Subscribed
@@ -147,7 +148,7 @@ class Publisher:
                     payload,
                     self.qos,
                     retain=retain,
-                    done=lambda m=sent: ledger.acknowledged(m),
+                    done=partial(ledger.acknowledged, sent),
                 )
             await asyncio.sleep(chance.random() * 0.01)
 
@@ -269,7 +270,7 @@ class KillRun:
             await self._everyone(lambda c: c.leave(politely=False))
         workers = [
             asyncio.ensure_future(self._live(person, random.Random(chance.random())))
-            for person in (*self.publishers, *self.subscribers)
+            for person in self._people()
             if chance.random() < 0.85
         ]
         await asyncio.sleep(0.05 + chance.random() * 0.7)
@@ -277,6 +278,9 @@ class KillRun:
         await asyncio.gather(*workers)
         await self._everyone(lambda c: c.leave(politely=False))
         self._judge(f"round {number}", self.ledger.faults)
+
+    def _people(self) -> list[Publisher | Subscriber]:
+        return [*self.publishers, *self.subscribers]
 
     async def _live(self, person: Publisher | Subscriber, chance: random.Random) -> None:
         try:
@@ -289,12 +293,11 @@ class KillRun:
             pass  # it was killed
 
     async def _everyone(self, act: Callable[[Client], Awaitable[None]]) -> None:
-        people = (*self.publishers, *self.subscribers)
-        await asyncio.gather(*(act(person.client) for person in people))
+        await asyncio.gather(*(act(person.client) for person in self._people()))
 
     async def _drain(self) -> None:
         """Everybody comes and stays until all is acknowledged and received; then judge."""
-        for person in (*self.publishers, *self.subscribers):
+        for person in self._people():
             await person.connect()
         ledger, end = self.ledger, time.monotonic() + DRAIN_S
         quiet_since, seen = time.monotonic(), ledger.now

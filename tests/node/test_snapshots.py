@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,7 +48,7 @@ def taken(data: Path, tmp_path: Path) -> Path:
 
 
 def restore(source: Path, data: Path, **options) -> snapshots.Manifest:
-    asked = {"replace": False, "node_id": "", "now_ms": NOW_MS} | options
+    asked: dict[str, Any] = {"replace": False, "node_id": "", "now_ms": NOW_MS} | options
     return snapshots.restore(source, data, **asked)
 
 
@@ -245,7 +246,7 @@ def test_a_snapshot_under_load_is_restored_and_sessions_go_on(node: NodeProcess,
     node.start_ready(node.standalone)
     keeper = Device(node.mqtt_port, "keeper", clean=False).connect()
     assert keeper.session_present
-    received = set()
+    received: set[int] = set()
     while not before <= received:
         received.add(int(keeper.received.get(timeout=10)))
     keeper.disconnect()

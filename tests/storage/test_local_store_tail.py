@@ -22,7 +22,7 @@ FRAME_BYTES = 24 + 4096
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory) -> Path:
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a store whose process was killed after ``COMMITS`` acknowledged messages."""
     folder = tmp_path_factory.mktemp("killed")
 
