@@ -60,8 +60,12 @@ def shut(core: Core, link: Connection, detail: str, keep_will: bool) -> None:
         core.patrol.watch(link, link.deadline_s)
     if says_something and transport.can_write_eof():
         link.drained_bytes = LINGER_BYTES
-        transport.write_eof()
-        link.resume_reading()
+        try:
+            transport.write_eof()
+        except OSError:  # the peer was gone already, and nobody had read so
+            transport.abort()
+        else:
+            link.resume_reading()
     else:
         transport.close()
 
