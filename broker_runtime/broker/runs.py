@@ -146,7 +146,8 @@ def read_run(  # noqa: C901, PLR0915
     throttle, weight_bytes = core.throttle, core.weight_bytes
     weight = 1 if payload_bytes <= weight_bytes else throttle.weight(payload_bytes)
     tokens = throttle.tokens
-    cost = weight * (1 + len(plan.at(qos).sessions))
+    reach = plan.at(qos)
+    cost = weight * (1 + len(reach.names) + len(reach.slow))
     most = min(throttle.room(link), -(-tokens // cost), MAX_PACKET_ID + 1 - first_id)
     if most <= 0:
         return None
