@@ -101,6 +101,9 @@ STEPS = st.lists(
     | st.tuples(st.just("kick"), st.integers(0, 2), st.just(0))
     | st.tuples(st.just("unsubscribe"), st.integers(0, 2), st.sampled_from(["a/b", "a/c", "#"]))
     | st.tuples(st.just("wait"), st.just(0), st.just(0))
+    | st.tuples(
+        st.just("limit"), st.sampled_from([0, 3, 10, 40]), st.sampled_from([0, 0, 2, 7, 30])
+    )
     | st.tuples(st.just("rights"), st.sampled_from(TOPICS), st.just(0))
     | st.tuples(st.just("subscribe"), st.integers(0, 2), st.sampled_from(["a/c", "+/y"]))
     | st.tuples(st.just("stuck"), st.integers(0, 2), st.booleans()),
@@ -115,6 +118,15 @@ def in_order(got):
     for message in got:
         ordered.setdefault((message[0], message[2]), []).append(message)
     return ordered
+
+
+def next_id(peer):
+    peer.packet_id %= 65_535
+    return peer.next_id()
+
+
+def limits(**fields):
+    return Stage.cluster(authorization_enabled=True, max_message_bytes=300, **fields)
 
 
 def in_form(ack, form):
@@ -136,9 +148,7 @@ class Run:
         self.number = 0
 
     async def run(self, steps):
-        self.stage = await Stage(settings=SETTINGS).start(
-            cluster=Stage.cluster(authorization_enabled=True, max_message_bytes=300)
-        )
+        self.stage = await Stage(settings=SETTINGS).start(cluster=limits())
         try:
             return await self.play(steps)
         finally:
@@ -152,6 +162,8 @@ class Run:
             await getattr(self, kind)(first, second)
         for client in range(3):
             await self.stuck(client, False)
+        await self.limit(0, 0)
+        await self.wait(0, 0)
         for _ in range(60):
             self.listen()
             if not any(self.owed):
@@ -201,14 +213,13 @@ class Run:
                 topic = ""
             else:
                 peer.set_aliases[fields["alias"]] = topic
-        peer.packet_id %= 65_535
         return p.Publish(
             topic=topic,
             payload=b"%05d" % self.number + b"." * fields["size"],
             qos=fields["qos"],
             retain=fields["retain"],
             dup=fields["dup"] and fields["qos"] > 0,
-            packet_id=peer.next_id() if fields["qos"] else 0,
+            packet_id=next_id(peer) if fields["qos"] else 0,
             properties=properties,
         )
 
@@ -228,10 +239,11 @@ class Run:
             link = peer.protocol
             if not link.is_live:
                 break
+            taken = 0
             if self.packet_by_packet and not link.held:
-                _take_one(link._core, link, data, 0)
+                taken = _take_one(link._core, link, data, 0)
                 link._core.plan_flush()
-            else:
+            if not taken:
                 link.data_received(data)
         await settle()
 
@@ -288,8 +300,12 @@ class Run:
         peer = self.peers[client]
         if peer.protocol.is_live and not peer.transport.stuck:
             await self.deliver(
-                client, [p.Unsubscribe(packet_id=peer.next_id(), topic_filters=[topic_filter])]
+                client, [p.Unsubscribe(packet_id=next_id(peer), topic_filters=[topic_filter])]
             )
+
+    async def limit(self, tps_limit, rate):
+        self.stage.set(cluster=limits(tps_limit=tps_limit, client_message_rate=rate))
+        await settle()
 
     async def wait(self, _, __):
         await self.stage.pass_time(1.0)
@@ -305,7 +321,7 @@ class Run:
         if peer.protocol.is_live and not peer.transport.stuck:
             request = p.SubscriptionRequest(topic_filter, 1)
             await self.deliver(
-                client, [p.Subscribe(packet_id=peer.next_id(), subscriptions=[request])]
+                client, [p.Subscribe(packet_id=next_id(peer), subscriptions=[request])]
             )
 
     async def stuck(self, client, stuck):
