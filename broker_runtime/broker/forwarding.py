@@ -260,7 +260,7 @@ def _pass_run(  # noqa: PLR0915
     size, startswith = len(buffer), buffer.startswith
     position = end
     if size - end > 2 and buffer[end] == 0x30:
-        most = min(room, -(-throttle.tokens // (weight * (1 + len(sessions)))))
+        most = min(room, -(-throttle.tokens // (weight * (1 + plan.session_count()))))
         lead = buffer[body:payload_start]
         least = len(lead) + (weight - 1) * weight_bytes + (weight > 1)
         longest = len(lead) + min(weight * weight_bytes, core.max_message_bytes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from broker_runtime.broker.timers import TimerWheel
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
@@ -184,3 +186,19 @@ async def test_what_waits_for_a_session_that_ends_is_counted(stage):
 
     assert stage.count("dropped_session_ended") == 3
     assert stage.broker.gauges()["backlog"] == 0
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("topic_filter", ["a/#", "$share/g/a/#"])
+async def test_a_run_stops_where_the_limit_is_reached_whoever_gets_it(stage, qos, topic_filter):
+    receiver = await stage.client("anna", version=5)
+    await receiver.subscribe(topic_filter, 1, identifier=7)
+    publisher = await stage.client("bert")
+    await publisher.publish("a/b", b"first", qos)
+    receiver.take()
+    stage.set(cluster=stage.cluster(tps_limit=6))
+
+    await publisher.raw(publishes(4, "a/b", range(1, 7), qos))
+
+    assert len(receiver.take(p.Publish)) == 3
+    assert publisher.protocol.held
