@@ -28,12 +28,13 @@ def take_turn(core: Core, link: Connection, buffer: bytes, position: int) -> int
         return consume(core, link, buffer, position)
     reached = consume(core, link, buffer[:end], position)
     link.needed_bytes = 0
+    if link.state != LIVE or link.held:
+        return reached
     if reached == position:
         # One packet is larger than a turn.
         return consume(core, link, buffer, position)
-    if link.state == LIVE and not link.held:
-        link.hold()
-        core.loop.call_soon(_go_on, link)
+    link.hold()
+    core.loop.call_soon(_go_on, link)
     return reached
 
 

@@ -202,3 +202,22 @@ async def test_a_run_stops_where_the_limit_is_reached_whoever_gets_it(stage, qos
 
     assert len(receiver.take(p.Publish)) == 3
     assert publisher.protocol.held
+
+
+@pytest.mark.parametrize("first", [b"\xf0\x00", b"\xe0\x00", b"\x30\x80\x00"])
+async def test_a_long_read_that_ends_the_connection_at_once_raises_nothing(stage, first):
+    publisher = await stage.client("anna")
+    publisher.protocol.data_received(first + publishes(4, "a/b", range(1, 4_000), 0))
+    await settle()
+
+    assert not publisher.is_open
+
+
+async def test_a_publisher_that_waits_with_a_long_read_waits_once(stage):
+    publisher = await stage.client("anna")
+    stage.set(cluster=stage.cluster(tps_limit=1))
+    await publisher.publish("a/b")
+    await publisher.raw(publishes(4, "a/b", range(1, 4_000), 0))
+
+    assert publisher.protocol.held
+    assert len(stage.broker._core.throttle._waiting) == 1
