@@ -1,4 +1,5 @@
-"""Pytest plugin: each test process gets its own home folder and its own Valkey.
+"""Pytest plugin: each test process gets its own home folder and its own Valkey; no example of
+Hypothesis is timed, the machine may be busy.
 
 With ``SIGNALBOX_COMPILED=1`` the engine under test is the compiled one, in this process and in the
 nodes that tests start; the first process makes it, where it was not made of these sources before.
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from hypothesis import settings
 
 from console.supervisor.valkey import find_server
 
@@ -57,4 +60,6 @@ def _start() -> None:
 
 if IS_COMPILED:
     _take_the_compiled_engine()
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 _start()

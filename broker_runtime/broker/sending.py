@@ -21,7 +21,7 @@ from broker_runtime.session.outgoing import Message, Outgoing
 if TYPE_CHECKING:
     from broker_runtime.broker.connection import Connection
     from broker_runtime.broker.core import Core
-    from broker_runtime.storage.base import PublishRun
+    from broker_runtime.storage.publishes import PublishRun
 
 PUBLISH_0: Final = PUBLISH << 2
 """Index of ``stats.Packets``; the QoS is added."""
