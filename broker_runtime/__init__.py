@@ -9,5 +9,5 @@ __version__ = "0.1.0"
 
 def build() -> str:
     """``compiled`` when the engine's modules are extension modules, ``pure`` when they are not."""
-    spec = find_spec("broker_runtime.broker.hot_path")
+    spec = find_spec("broker_runtime.broker.hot.hot_path")
     return "pure" if spec and str(spec.origin).endswith(".py") else "compiled"

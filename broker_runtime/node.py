@@ -13,8 +13,8 @@ from pathlib import Path
 from broker_runtime import __version__, build, snapshots
 from broker_runtime.broker.broker import Broker
 from broker_runtime.broker.clock import Clock, SystemClock
-from broker_runtime.broker.draining import Farewell
 from broker_runtime.broker.errors import Refused
+from broker_runtime.broker.links.draining import Farewell
 from broker_runtime.certificate_files import control_context
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.config.option import OptionError

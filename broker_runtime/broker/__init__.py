@@ -1,3 +1,4 @@
-"""Shared state of a node: sessions, routes, delivery, limits, and what a client's packets do to
-them.
+"""The MQTT broker of a node: its shared state (``core``), the surface that the rest of the process
+sees (``broker``), and around them the rooms ``links``, ``hot``, ``delivery``, ``clients``,
+``durable``, ``watching``.
 """

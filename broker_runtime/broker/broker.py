@@ -7,17 +7,17 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from broker_runtime.broker.census import Census
 from broker_runtime.broker.clock import Clock
 from broker_runtime.broker.configuring import Configuring
-from broker_runtime.broker.connection import Connection
 from broker_runtime.broker.core import Core
-from broker_runtime.broker.draining import Departed, Farewell, drain
+from broker_runtime.broker.delivery.plans import DIRECT_PREFIX, Plan
 from broker_runtime.broker.errors import ConfigurationInvalid, Refused
-from broker_runtime.broker.plans import DIRECT_PREFIX, Plan
-from broker_runtime.broker.presence import Presence
+from broker_runtime.broker.links.connection import Connection
+from broker_runtime.broker.links.draining import Departed, Farewell, drain
 from broker_runtime.broker.settings import BrokerSettings
-from broker_runtime.broker.stalls import Stalls
+from broker_runtime.broker.watching.census import Census
+from broker_runtime.broker.watching.presence import Presence
+from broker_runtime.broker.watching.stalls import Stalls
 from broker_runtime.codec import topics
 from broker_runtime.codec.packets import PUBLISH, Properties
 from broker_runtime.codec.properties import forwardable_block

@@ -10,7 +10,7 @@ from broker_runtime.access.policies import PolicyInvalid, PolicySet
 from broker_runtime.auth.anonymous import AnonymousAuthenticator
 from broker_runtime.auth.chain import Authenticator, Chain
 from broker_runtime.auth.passwords import PasswordAuthenticator, UsersInvalid
-from broker_runtime.broker.client import Session
+from broker_runtime.broker.clients.client import Session
 from broker_runtime.broker.errors import ConfigurationInvalid
 from broker_runtime.codec.reasons import ReasonCode
 from broker_runtime.contract.configuration import (

@@ -8,8 +8,8 @@ import hmac
 from typing import Any
 
 from broker_runtime.broker.broker import Broker
+from broker_runtime.broker.links.states import CLOSED
 from broker_runtime.broker.settings import BrokerSettings
-from broker_runtime.broker.states import CLOSED
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
 from broker_runtime.codec.stream import Decoder

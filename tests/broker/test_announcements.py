@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from broker_runtime.broker.announcements import MAX_WAITING
-from broker_runtime.broker.counters import Load
 from broker_runtime.broker.settings import BrokerSettings
+from broker_runtime.broker.watching.announcements import MAX_WAITING
+from broker_runtime.broker.watching.counters import Load
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.reasons import ReasonCode as R
 from tests.broker.stage import Stage, policy

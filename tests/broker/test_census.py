@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker_runtime.broker.census import COUNTED_AT_ONCE, ROUND_TICKS
-from broker_runtime.broker.client import Session
+from broker_runtime.broker.clients.client import Session
+from broker_runtime.broker.watching.census import COUNTED_AT_ONCE, ROUND_TICKS
 from broker_runtime.session.outgoing import Outgoing
 
 

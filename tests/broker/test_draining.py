@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from broker_runtime.broker.draining import AT_ONCE, Departed, Farewell
+from broker_runtime.broker.links.draining import AT_ONCE, Departed, Farewell
 from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.reasons import ReasonCode as R

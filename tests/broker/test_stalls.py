@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker_runtime.broker.stalls import WINDOW_S, Stalls
+from broker_runtime.broker.watching.stalls import WINDOW_S, Stalls
 
 
 def test_e11_the_worst_stall_is_told_until_two_windows_are_over():

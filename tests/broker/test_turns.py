@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker_runtime.broker.turns import TURN_BYTES
+from broker_runtime.broker.links.turns import TURN_BYTES
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode
 from tests.broker.stage import settle

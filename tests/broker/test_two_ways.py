@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker_runtime.broker.hot_path import _take_one
+from broker_runtime.broker.hot.hot_path import _take_one
 from broker_runtime.broker.settings import BrokerSettings
 from broker_runtime.codec import packets as p
 from broker_runtime.codec.encoder import encode

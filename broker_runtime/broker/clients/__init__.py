@@ -1,0 +1,1 @@
+"""Clients as the node knows them: sessions, subscriptions, ids."""

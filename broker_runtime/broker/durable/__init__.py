@@ -1,0 +1,1 @@
+"""What outlives connections and crashes: saved sessions, the log read again, shared groups."""

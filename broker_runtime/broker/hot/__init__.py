@@ -1,0 +1,1 @@
+"""The hot path: what comes often, in runs, with as little as possible for each message."""

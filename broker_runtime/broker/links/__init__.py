@@ -1,0 +1,1 @@
+"""Connections, from the accept to the last byte."""
