@@ -127,7 +127,7 @@ async def test_a_shared_copy_goes_to_another_member_when_one_ends_before_it_was_
     assert got == [b"1"]
 
 
-async def test_pubrels_one_by_one_take_a_run_apart_only_once(stage, monkeypatch):
+async def test_pubrels_one_by_one_take_a_run_apart_only_once(stage):
     """Cutting copies what is left: the square of the run, for a few bytes of input."""
     publisher = await stage.client("anna")
     await publisher.raw(publishes(4, "a/b", range(1, 801), 2))
