@@ -213,3 +213,15 @@ async def test_a_node_without_configuration_serves_nobody():
     with pytest.raises(Refused):
         await stage.publish("a", b"x")
     await stage.stop()
+
+
+async def test_a_client_that_is_gone_already_can_still_be_sent_away(stage):
+    """The kernel knows that the peer has left, the event loop does not yet."""
+
+    def shut_down():
+        raise OSError(107, "Transport endpoint is not connected")
+
+    client = await stage.client("anna")
+    client.transport.write_eof = shut_down
+    assert (await stage.kick("anna")).was_connected
+    assert not client.is_open

@@ -392,15 +392,3 @@ async def test_a_client_may_refuse_a_qos_2_message(stage):
     (first,) = anna.take(p.Publish)
     await anna.send(p.Ack(p.PUBREC, first.packet_id, 0x97))
     assert [payload for _, payload, _ in await anna.receive()] == [b"2"]
-
-
-async def test_a_client_that_is_gone_already_can_still_be_sent_away(stage):
-    """The kernel knows that the peer has left, the event loop does not yet."""
-
-    def shut_down():
-        raise OSError(107, "Transport endpoint is not connected")
-
-    client = await stage.client("anna")
-    client.transport.write_eof = shut_down
-    assert (await stage.kick("anna")).was_connected
-    assert not client.is_open
