@@ -23,7 +23,7 @@ from tests.suites.mosquitto_program import NOT_APPLICABLE
 from tests.suites.verdicts import Verdict
 
 SUITE = "mosquitto"
-LIMIT_S = 60
+LIMIT_S = 180
 AT_ONCE = 2
 HERE = Path(__file__).parent
 FOREIGN = ("06-", "08-", "09-plugin", "10-", "14-", "09-acl", "09-extended", "09-pwfile")
