@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench import machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO, Broker
-from tests.bench.cores import allow_many_files
+from tests.bench.cores import allow_many_files, end_what_runs_when_told_to_stop
 from tests.bench.rounds import CACHE, Plan, Reading, take
 from tests.bench.scenarios import BY_NAME, SCENARIOS, Scenario
 from tests.bench.start import Failed
@@ -33,6 +33,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     brokers = [BROKERS[name] for name in names]
     allow_many_files()
+    end_what_runs_when_told_to_stop()
     if arguments.profile:
         return _profile(arguments, scenarios, brokers)
     plan = _plan(arguments, scenarios, brokers, arguments.rounds)

@@ -11,7 +11,7 @@ import psutil
 
 from tests.bench import generator, machine, table
 from tests.bench.brokers import BROKERS, MOSQUITTO, Broker, running
-from tests.bench.cores import allow_many_files, two_cores
+from tests.bench.cores import allow_many_files, end_what_runs_when_told_to_stop, two_cores
 from tests.bench.rounds import CACHE
 from tests.bench.scenarios import MEDIAN_LATENCY, Scenario
 from tests.bench.start import Failed
@@ -37,6 +37,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--json", metavar="FILE", help="write the table there")
     arguments = parser.parse_args(words)
     allow_many_files()
+    end_what_runs_when_told_to_stop()
     brokers = [BROKERS[name] for name in arguments.brokers.split(",")]
     found: dict[tuple[str, str], Figures] = {}
     for what in DISTURBANCES:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,3 +47,8 @@ def go_first(pid: int) -> None:
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, FIRST)
         Path(f"/proc/{pid}/autogroup").write_text(str(FIRST))
+
+
+def end_what_runs_when_told_to_stop() -> None:
+    """Let SIGTERM unwind as Ctrl-C does, so that no broker and no generator is left behind."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))

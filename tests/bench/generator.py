@@ -81,8 +81,9 @@ def drive(
         try:
             told, complaint = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            process.kill()
             raise Failed(f"the generator was not done after {limit_s:.0f} s") from None
+        finally:
+            process.kill()
     if process.returncode != 0:
         raise Failed(complaint.strip()[-300:] or f"exit status {process.returncode}")
     counted: dict[str, object] = json.loads(told)

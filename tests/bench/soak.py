@@ -15,7 +15,7 @@ import psutil
 
 from tests.bench import generator, machine
 from tests.bench.brokers import BROKERS, Running, running
-from tests.bench.cores import allow_many_files, two_cores
+from tests.bench.cores import allow_many_files, end_what_runs_when_told_to_stop, two_cores
 from tests.bench.rounds import CACHE
 from tests.bench.scenarios import CPU_SHARE, Scenario
 from tests.bench.start import Failed
@@ -75,6 +75,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--json", metavar="FILE", help="write what it came to there")
     arguments = parser.parse_args(words)
     allow_many_files()
+    end_what_runs_when_told_to_stop()
     try:
         samples, counted = _run(arguments.broker, arguments.minutes * 60)
     except Failed as error:
@@ -95,8 +96,8 @@ def _run(name: str, seconds: float) -> tuple[list[Sample], dict[str, object]]:
     program = generator.build(CACHE)
     options = {**SCENARIO.options, "seconds": seconds, "warm-seconds": 1}
     with (
+        ThreadPoolExecutor(1) as pool,  # ends last: without a broker the traffic ends too
         running(BROKERS[name], SCENARIO, core=broker_core, cache=CACHE, has_priority=False) as node,
-        ThreadPoolExecutor(1) as pool,
     ):
         traffic = pool.submit(
             generator.drive,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+
+PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to clients."""
 
 
 class Failed(Exception):
@@ -29,8 +34,11 @@ class Start:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody listens on, and that the kernel gives to no client: it
+    would be taken again before the broker is up.
+    """
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
