@@ -92,16 +92,15 @@ def _command(run: machine.AnyRun) -> str:
 
 
 def _head(runs: Sequence[Run]) -> str:
-    about, first = runs[0].about, runs[0]
+    about = runs[0].about
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     commands = "".join(f"    {run.command}\n" for run in runs)
     return f"""\
 # Performance
 
 Measured on {about.date}: {about.cpu}, {about.cores} cores, {about.memory_bytes / 2**30:.0f} GiB,
-{about.system}; {versions}. Medians of {first.rounds} rounds of {first.seconds:g} s. Other machines
-give other figures; the ratios are what to look at. This page is made by
-`python -m tests.bench.page` from what these wrote:
+{about.system}; {versions}. Other machines give other figures: look at the ratios. Each figure is the
+median of its rounds. This page is made by `python -m tests.bench.page` from what these wrote:
 
 {commands}"""
 
@@ -127,7 +126,8 @@ def _failures(run: Run, scenarios: Sequence[Scenario]) -> list[str]:
     for scenario in scenarios:
         for name in run.brokers:
             for reason in sorted(set(table.cell(run.readings, scenario, name).failures)):
-                lines.append(f"- {BROKERS[name].title}, {scenario.title}: {reason}")
+                told = " ".join(reason.split())
+                lines.append(f"- {BROKERS[name].title}, {scenario.title}: {told}")
     return ["## What failed\n", "\n".join(lines) + "\n"] if lines else []
 
 

@@ -33,7 +33,7 @@ def cell(readings: Sequence[Reading], scenario: Scenario, broker: str) -> Cell:
     good = [r.counts for r in mine if not r.failure]
     failures = tuple(r.failure for r in mine if r.failure)
     if not good:
-        return Cell((), failures=failures or ("not measured",))
+        return Cell((), failures=failures)
     shares = [c["others_cpu_s"] / c["seconds"] for c in good if "others_cpu_s" in c]
     whole = [
         {**c, "broker_cpu_s": c.get("broker_cpu_s", 0) + c.get("others_cpu_s", 0)} for c in good
@@ -96,6 +96,12 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
 
 
+def _shown(found: Cell) -> str:
+    if found.medians:
+        return figure(found.medians[0])
+    return "failed" if found.failures else "–"
+
+
 def compare(
     readings: Sequence[Reading],
     scenarios: Sequence[Scenario],
@@ -117,7 +123,7 @@ def compare(
         found = ratios(ours, peer)
         row = [
             scenario.title,
-            *(figure(c.medians[0]) if c.medians else "failed" for c in (peer, ours)),
+            *map(_shown, (peer, ours)),
             measure.title,
             f"{found[0]:.2f}×" if found else "–",
             f"{ours.with_others / peer.medians[0]:.2f}×" if found and ours.others_cpu else "–",
@@ -126,7 +132,7 @@ def compare(
         ]
         if floor:
             least = float(getattr(scenario, floor))
-            verdict = ("yes" if holds(found[0], least, measure) else "NO") if found else "failed"
+            verdict = ("yes" if holds(found[0], least, measure) else "NO") if found else "–"
             row += [floor_text(least, measure), verdict]
         rows.append(row)
     return rows

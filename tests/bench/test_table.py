@@ -18,7 +18,7 @@ def test_a_cell_is_the_median_of_the_rounds_that_succeeded():
 
 def test_a_cell_without_a_good_round_says_why():
     assert cell([failed("ours", "stalled")], THROUGHPUT, "ours").failures == ("stalled",)
-    assert cell([], THROUGHPUT, "ours").failures == ("not measured",)
+    assert cell([], THROUGHPUT, "ours").failures == ()
 
 
 def test_ratios_are_of_each_measure_and_none_when_one_side_failed():
@@ -76,7 +76,12 @@ def test_a_failed_scenario_is_printed_as_failed():
     readings = [failed("ours", "stalled"), reading("peer", 400)]
     head, row = compare(readings, [THROUGHPUT], "ours", "peer", floor="pure")
     shown = dict(zip(head, row, strict=True))
-    assert (shown["ours"], shown["ratio"], shown["holds"]) == ("failed", "–", "failed")
+    assert (shown["ours"], shown["ratio"], shown["holds"]) == ("failed", "–", "–")
+
+
+def test_what_was_not_measured_is_left_open():
+    rows = compare([reading("peer", 400)], [THROUGHPUT], "ours", "peer", floor="pure")
+    assert rows[1][1:3] == ["400", "–"]
 
 
 def test_tables_are_aligned_in_a_terminal_and_ruled_in_markdown():
