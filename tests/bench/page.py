@@ -99,8 +99,8 @@ def _head(runs: Sequence[Run]) -> str:
 # Performance
 
 Measured on {about.date}: {about.cpu}, {about.cores} cores, {about.memory_bytes / 2**30:.0f} GiB,
-{about.system}; {versions}. Other machines give other figures: look at the ratios. Each figure is the
-median of its rounds. This page is made by `python -m tests.bench.page` from what these wrote:
+{about.system}; {versions}. Other machines give other figures: look at the ratios. Each figure is
+the median of its rounds. This page is made by `python -m tests.bench.page` from what these wrote:
 
 {commands}"""
 
