@@ -37,6 +37,10 @@ second. Our message log is indexed by a second process, which may lag behind; it
 core here. *Indexer core* is its share of that core while messages flow, *with indexer* the ratio
 when its CPU time counts as the broker's. Floors are of *ratio*.
 
+Run by an administrator, brokers and generator go before whatever else the machine does, so that
+other work disturbs little; in the soak they do not, and on a busy machine it sends less than it
+should (the line says how much).
+
 A load of small messages in bursts favours a broker that answers many packets with one write. Where
 messages come one at a time, nearly all the time is the kernel's, and brokers hardly differ: read
 both kinds of rows. Mosquitto 2.1 and later was not measured.
