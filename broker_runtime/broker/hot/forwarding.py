@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PUBLISH_0: Final = PUBLISH << 2
 
 
-def forward(  # noqa: C901, PLR0915
+def forward(  # noqa: C901, PLR0915  # the hot path: a call for each packet costs
     core: Core, link: Connection, session: Session, buffer: bytes, position: int, now_us: int
 ) -> int:
     """Pass on the QoS 0 PUBLISHes that begin at ``position``, as far as they are the usual case.
@@ -224,7 +224,7 @@ def _pass_on_slowly(
     passing.finish(core, session, entry.plan, run, 1, left, away)
 
 
-def _pass_run(  # noqa: PLR0915
+def _pass_run(  # noqa: PLR0915  # the hot path, see ``forward``
     core: Core,
     link: Connection,
     session: Session,

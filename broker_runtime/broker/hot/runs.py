@@ -106,7 +106,7 @@ class Run:
         )
 
 
-def read_run(  # noqa: C901, PLR0915
+def read_run(  # noqa: C901, PLR0915  # the hot path: a call for each packet costs
     core: Core, link: Connection, session: Session, buffer: bytes, position: int, now_us: int
 ) -> Run | None:
     """Read the run that begins at ``position`` with a PUBLISH at QoS 1 or 2, neither retained nor
