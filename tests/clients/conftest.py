@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients import with_gmqtt
+from tests.clients import with_gmqtt, with_mosquitto
 from tests.node.process import NodeProcess
 
 
@@ -25,3 +25,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def _gmqtt(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Install the one library that cannot live beside our tests."""
     with_gmqtt.install(tmp_path_factory.mktemp("gmqtt"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """A test that fails leaves no program running."""
+    yield
+    with_mosquitto.kill_the_rest()

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 
 from tests.clients.device import DEADLINE_S, SESSION_EXPIRY_S, Call, Got, Inbox, UserProperties
 
 FORMAT = "GOT %q %r %x %t %P"
+STARTED: list[asyncio.subprocess.Process] = []
+"""Every ``mosquitto_sub`` of this test; one that fails has not ended its own."""
+
+
+def kill_the_rest() -> None:
+    """End what a test left running."""
+    while STARTED:
+        process = STARTED.pop()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
 
 class MosquittoDevice:
@@ -38,6 +50,7 @@ class MosquittoDevice:
         self._process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE
         )
+        STARTED.append(self._process)
         self._reader = asyncio.create_task(self._read())
         await asyncio.wait_for(self._subscribed.wait(), DEADLINE_S)
 
